@@ -1,0 +1,1 @@
+"""One folder a detector: ``detector.py``, ``model.json``, ``card.md`` (and ``model.onnx`` when learned)."""

@@ -1,0 +1,79 @@
+"""Pictures for people: heat overlays, spectrograms, contact sheets. Pillow and numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+__all__ = ["contact_sheet", "heat_overlay", "palette", "spectrogram"]
+
+_STOPS = np.array([[0, 0, 4], [60, 9, 101], [140, 41, 99], [214, 72, 65], [251, 155, 6], [252, 255, 164]])
+
+
+def palette(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Colour values 0..1 (any shape) black → violet → red → yellow: uint8 with one more axis of 3."""
+    place = np.clip(np.nan_to_num(values), 0, 1) * (len(_STOPS) - 1)
+    knots = np.arange(len(_STOPS))
+    return np.stack([np.interp(place, knots, _STOPS[:, i]) for i in range(3)], axis=-1).astype(np.uint8)
+
+
+def heat_overlay(picture: Image.Image, heat: NDArray[Any], long_side: int = 1280) -> Image.Image:
+    """Lay ``heat`` (0..1, any grid) over the picture: grey where calm, red to yellow where hot."""
+    canvas = picture.copy()
+    canvas.thumbnail((long_side, long_side))
+    base = np.asarray(canvas.convert("L").convert("RGB"), dtype=np.float32)
+    small = Image.fromarray((np.clip(heat, 0, 1) * 255).astype(np.uint8))
+    level = np.asarray(small.resize(canvas.size, Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    weight = (0.75 * np.clip(level * 1.5, 0, 1))[..., None]
+    mixed = base * (1 - weight) + palette(0.35 + 0.65 * level).astype(np.float32) * weight
+    return Image.fromarray(mixed.astype(np.uint8))
+
+
+def spectrogram(
+    levels_db: NDArray[Any], track_hz: NDArray[Any], nyquist_hz: float, start_s: float, end_s: float, title: str
+) -> Image.Image:
+    """Spectrogram with a line on it.
+
+    Parameters
+    ----------
+    levels_db
+        (columns, bands) in dBFS; -110..-20 is drawn.
+    track_hz
+        (columns,) the line, NaN where there is none.
+    """
+    width, height, left, top = 900, 360, 56, 24
+    image = Image.new("RGB", (left + width + 12, top + height + 34), "white")
+    scaled = np.clip((levels_db.T[::-1] + 110) / 90, 0, 1)
+    image.paste(Image.fromarray(palette(scaled)).resize((width, height), Image.Resampling.BILINEAR), (left, top))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
+    draw.text((left, 4), title, fill="black", font=font)
+    columns = max(1, len(track_hz))
+    for column, hertz in enumerate(track_hz):
+        if np.isfinite(hertz):
+            y = top + height * (1 - hertz / nyquist_hz)
+            x = left + width * column / columns
+            draw.rectangle((x, y - 1, x + max(1.0, width / columns), y + 1), fill=(0, 255, 255))
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        y = top + height * (1 - share)
+        draw.text((4, y - 7), f"{nyquist_hz * share / 1000:.1f} k", fill="black", font=font)
+        moment = start_s + (end_s - start_s) * share
+        draw.text((left + width * share - (30 if share else 0), top + height + 6), f"{moment:.1f} s", "black", font)
+    return image
+
+
+def contact_sheet(frames: Sequence[tuple[str, NDArray[Any]]], columns: int = 4, tile: int = 240) -> Image.Image:
+    """A grid of captioned pictures (uint8 RGB), each fitted into ``tile`` pixels."""
+    rows = -(-len(frames) // columns)
+    sheet = Image.new("RGB", (columns * (tile + 6) + 6, max(1, rows) * (tile + 24) + 6), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, (caption, rgb) in enumerate(frames):
+        small = Image.fromarray(rgb)
+        small.thumbnail((tile, tile))
+        x, y = 6 + place % columns * (tile + 6), 6 + place // columns * (tile + 24)
+        sheet.paste(small, (x, y))
+        draw.text((x, y + small.height + 2), caption, fill="black", font=font)
+    return sheet

@@ -1,0 +1,60 @@
+"""The inner side of `registry.run_item`: import the wanted detectors, guard each, share one decoded piece."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from typing import Any
+
+from bonafide.model import Finding, MediaFacts, Options, Outcome, WorkItem
+
+from bonafide_inference.models import ModelError, ModelFolder
+from bonafide_inference.piece import Piece
+from bonafide_inference.registry import Detector, Job
+
+__all__ = ["run_item_task"]
+
+
+def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run the detectors of ``args["folders"]`` over one piece; one finding each, in their order."""
+    media = MediaFacts.model_validate(args["media"])
+    item = WorkItem.model_validate(args["item"])
+    options = Options.model_validate(args["options"])
+    piece = Piece(args["path"], media, item, options)
+    findings = []
+    for place in args["folders"]:
+        folder = ModelFolder.read(place["path"], shipped=place["shipped"])
+        job = Job(
+            path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
+            workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
+        )  # fmt: skip
+        findings.append(_guarded(folder, job).model_dump(mode="json"))
+    return findings
+
+
+def _guarded(folder: ModelFolder, job: Job) -> Finding:
+    """One detector's finding; whatever it raises becomes an outcome. A memory limit ends the whole cell."""
+    operation = folder.manifest.operation
+    started = time.monotonic()
+    try:
+        detector = _make(folder)
+        reason = detector.applies(job.media)
+        if reason is not None:
+            finding = Finding(operation=operation, outcome=Outcome.NOT_APPLICABLE, reason=reason)
+        else:
+            finding = detector.score(job)
+    except ModelError as error:
+        finding = Finding(operation=operation, outcome=Outcome.FAILED, reason=error.reason, detail=str(error)[:300])
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  (one detector must not take the others with it)
+        words = f"{type(error).__name__}: {error}".replace(job.path, os.path.basename(job.path))
+        finding = Finding(operation=operation, outcome=Outcome.FAILED, reason="detector_error", detail=words[:300])
+    return finding.model_copy(update={"seconds": round(time.monotonic() - started, 4)})
+
+
+def _make(folder: ModelFolder) -> Detector:
+    module, _, name = folder.target.partition(":")
+    detector: Detector = getattr(importlib.import_module(module), name)()
+    return detector

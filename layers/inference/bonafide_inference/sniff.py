@@ -1,0 +1,58 @@
+"""The first look: which family of parsers may see a file, from its first 4,096 bytes."""
+
+from __future__ import annotations
+
+__all__ = ["sniff"]
+
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_MOV_ATOMS = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+_STILL_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"heif", b"mif1", b"msf1", b"crx "}
+
+
+def sniff(head: bytes) -> str | None:
+    """Name the format family of a file's head, or None for one that is not supported.
+
+    Returns
+    -------
+    str | None
+        ``jpeg png tiff gif webp`` (pictures), ``pdf``, or one of the container families
+        ``mov matroska flv avi asf wav ogg flac mpegaudio``.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if head[:4] in (b"RIFF", b"RF64", b"RIFX"):
+        return {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12])
+    if b"%PDF-" in head[:1024]:
+        return "pdf"
+    return _container(head)
+
+
+def _container(head: bytes) -> str | None:
+    if head[4:8] in _MOV_ATOMS:
+        return None if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS else "mov"
+    for magic, family in (
+        (b"\x1aE\xdf\xa3", "matroska"),
+        (b"FLV\x01", "flv"),
+        (_ASF, "asf"),
+        (b"OggS", "ogg"),
+        (b"fLaC", "flac"),
+        (b"ID3", "mpegaudio"),
+    ):
+        if head.startswith(magic):
+            return family
+    body = head.lstrip(b"\0")  # some recorders pad the front
+    return "mpegaudio" if len(body) > 3 and body[0] == 0xFF and _is_sync(body[1], body[2]) else None
+
+
+def _is_sync(second: int, third: int) -> bool:
+    """An MPEG audio or ADTS frame header, not merely eleven set bits."""
+    if second & 0xF6 == 0xF0:  # ADTS: layer is 0
+        return (third >> 2) & 0xF < 13
+    version, layer = (second >> 3) & 3, (second >> 1) & 3
+    return second & 0xE0 == 0xE0 and version != 1 and layer != 0 and third >> 4 not in (0, 15) and third & 12 != 12

@@ -1,0 +1,1 @@
+"""From media to manifest, card and weights: reproducible, measured leave-source-out."""
