@@ -1,0 +1,1 @@
+"""What the tests share: the expanded template, the stack in moto, handlers loaded as Lambda loads them."""
