@@ -1,0 +1,18 @@
+"""State Erase: zero retention. The result stays; media, artifacts, names and the address go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bonafide.erasure import forget
+from bonafide.store import analyses
+from bonafide.telemetry import instrument
+
+
+@instrument
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Erase the analysis that ``{tenant, analysis_id}`` names; erasing twice is fine."""
+    analysis = analyses.get(event["tenant"], event["analysis_id"])
+    if analysis is not None:
+        forget(analysis)
+    return {"erased": analysis is not None}

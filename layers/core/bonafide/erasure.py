@@ -1,0 +1,55 @@
+"""Erasure: media, artifacts, working files, names. A promise, so every part may be run again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bonafide import media, workflow
+from bonafide.model import Analysis, State
+from bonafide.store import analyses, table
+
+__all__ = ["delete_analysis", "erase_media", "erase_traces", "forget"]
+
+
+def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
+    """Stop the run and erase all but a tombstone. Idempotent; ``False`` if this tenant never had it.
+
+    A function that is still running can write once more; the sweep erases again when none can be.
+    """
+    analysis = analyses.get(tenant, analysis_id)
+    if analysis is None:
+        return False
+    if analysis.state is not State.DELETED:
+        if analysis.state in (State.QUEUED, State.RUNNING):
+            workflow.stop(analysis_id)
+        erase_media(analysis)
+        analyses.mark_deleted(tenant, analysis_id, now=now)
+    erase_traces(tenant, analysis_id)
+    return True
+
+
+def erase_media(analysis: Analysis) -> None:
+    """Erase the media itself: of a dropped file this very version, of an upload also its row."""
+    ref = analysis.media_ref
+    if ref is None:
+        return
+    if analysis.source.type == "drop":
+        media.erase_version(ref)
+        return
+    media.erase_prefix(ref.key)
+    if analysis.source.type == "upload":
+        table.delete(table.tenant_key(analysis.tenant, "UP", ref.key.rsplit("/", 1)[-1]))
+
+
+def forget(analysis: Analysis) -> None:
+    """Zero retention: the result stays; media, artifacts, working files, names and the address go."""
+    erase_media(analysis)
+    erase_traces(analysis.tenant, analysis.id)
+    analyses.forget_names(analysis.tenant, analysis.id)
+    analyses.settle(analysis.tenant, analysis.id)
+
+
+def erase_traces(tenant: str, analysis_id: str) -> None:
+    """Erase everything that lies under the analysis' own prefixes, every version of it."""
+    for folder in ("media", "work", "artifacts"):
+        media.erase_prefix(f"{folder}/{tenant}/{analysis_id}/")

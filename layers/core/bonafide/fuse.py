@@ -1,0 +1,174 @@
+"""Fusion: findings to one result per operation and one verdict for the file. Pure.
+
+Windows of one model are fused by their median LLR, so that one bad window cannot decide; different models
+of an operation by the mean of their LLRs, which does not count dependent evidence twice (weights fitted
+on held-out sources come with learned models). The interval spans all fused models, so disagreement
+widens it. Shadow models are shown, never fused. Silence is never "genuine".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from statistics import fmean, median
+from typing import Any
+
+from bonafide.model import (
+    Evidence,
+    FileVerdict,
+    Finding,
+    Interval,
+    MediaKind,
+    ModelRef,
+    Operation,
+    OperationResult,
+    Outcome,
+    Verdict,
+)
+from bonafide.policy import DECISIVE, Policy, judge
+
+__all__ = ["fuse", "fuse_operation", "verdict_of"]
+
+MAX_FLAGS = MAX_REGIONS = 20
+MAX_SEGMENTS = MAX_FRAMES = 50
+"""How much evidence a summary carries; all of it is in the artifact ``findings.json``."""
+
+_SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
+
+
+def fuse(
+    operations: Sequence[Operation], findings: Sequence[Finding], kind: MediaKind, rule: Policy
+) -> tuple[tuple[OperationResult, ...], FileVerdict]:
+    """Return a result for every operation of ``operations`` and every one found, and the file's verdict."""
+    wanted = list(dict.fromkeys(chain(operations, (f.operation for f in findings))))
+    results = tuple(fuse_operation(op, [f for f in findings if f.operation is op], rule) for op in wanted)
+    return results, verdict_of(results, kind, rule)
+
+
+def fuse_operation(operation: Operation, findings: Sequence[Finding], rule: Policy) -> OperationResult:
+    """Fuse all findings of one operation. None at all means that no detector of it applied."""
+    voices = [f for f in findings if not (f.model and f.model.shadow)]
+    scored = [f for f in voices if f.outcome is Outcome.SCORED]
+    common: dict[str, Any] = {
+        "operation": operation,
+        "evidence": _summary(findings),
+        "artifacts": tuple(chain.from_iterable(f.artifacts for f in findings)),
+        "models": tuple(dict.fromkeys(f.model for f in findings if f.model)),
+        "seconds": round(sum(f.seconds or 0.0 for f in findings), 3) or None,
+    }
+    if not scored:
+        return _silent(voices, common)
+    llr, interval, gap = _combine(scored)
+    p_fake = probability(llr)
+    return OperationResult(
+        **common,
+        outcome=Outcome.SCORED,
+        verdict=judge(rule, p_fake, interval),
+        p_fake=p_fake,
+        interval=interval,
+        llr=llr,
+        disagreement=gap,
+        attribution=_agreed(f.attribution for f in scored),
+        detail=next((f.detail for f in scored if f.detail), None),
+    )
+
+
+def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResult:
+    for outcome in _SILENCE:
+        speaker = next((f for f in voices if f.outcome is outcome), None)
+        if speaker:
+            silent = outcome is Outcome.NOT_APPLICABLE
+            verdict = Verdict.NOT_APPLICABLE if silent else Verdict.INCONCLUSIVE
+            return OperationResult.model_validate(
+                common
+                | {"outcome": outcome, "verdict": verdict, "reason": speaker.reason, "detail": speaker.detail}
+            )
+    return OperationResult.model_validate(
+        common
+        | {
+            "outcome": Outcome.NOT_APPLICABLE,
+            "verdict": Verdict.NOT_APPLICABLE,
+            "reason": "no_detector",
+            "detail": "No detector for this operation applies to this kind of media here.",
+        }
+    )
+
+
+def _combine(scored: Sequence[Finding]) -> tuple[float, Interval, float | None]:
+    """Return (LLR, interval, widest gap between the models' p_fake or None for a single model)."""
+    by_model: dict[ModelRef | None, list[Finding]] = {}
+    for finding in scored:
+        by_model.setdefault(finding.model, []).append(finding)
+    medians = [median(_llr(f) for f in group) for group in by_model.values()]
+    llr = fmean(medians)
+    p_fake = probability(llr)
+    lows = [median(f.interval.low if f.interval else f.p_fake or 0.0 for f in g) for g in by_model.values()]
+    highs = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in g) for g in by_model.values()]
+    interval = Interval(low=min(*lows, p_fake), high=max(*highs, p_fake))
+    scores = [probability(value) for value in medians]
+    return llr, interval, (max(scores) - min(scores) if len(scores) > 1 else None)
+
+
+def _llr(finding: Finding) -> float:
+    if finding.llr is not None:
+        return finding.llr
+    p = min(max(finding.p_fake or 0.0, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))
+
+
+def probability(llr: float) -> float:
+    """Return P(fake) at a prior of one half, never exactly 0 or 1 (evidence is finite)."""
+    return 1 / (1 + math.exp(-min(max(llr, -13.8), 13.8)))
+
+
+def _agreed(attributions: Iterable[str | None]) -> str | None:
+    named = {name for name in attributions if name}
+    return named.pop() if len(named) == 1 else None
+
+
+def _summary(findings: Sequence[Finding]) -> Evidence:
+    """Return the strongest evidence of all findings, bounded so that a row stays small."""
+    every = [f.evidence for f in findings]
+    regions = sorted(chain.from_iterable(e.regions for e in every), key=lambda r: -r.score)
+    segments = sorted(chain.from_iterable(e.segments for e in every), key=lambda s: -(s.llr or 0.0))
+    frames = sorted(chain.from_iterable(e.frames for e in every), key=lambda s: -(s.p_fake or 0.0))
+    values = {name: value for e in every for name, value in e.values.items()}
+    return Evidence(
+        flags=tuple(dict.fromkeys(chain.from_iterable(e.flags for e in every)))[:MAX_FLAGS],
+        regions=tuple(regions[:MAX_REGIONS]),
+        segments=tuple(segments[:MAX_SEGMENTS]),
+        frames=tuple(frames[:MAX_FRAMES]),
+        values=values,
+    )
+
+
+def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy) -> FileVerdict:
+    """Judge the file: one manipulated answer is enough; genuine needs every decisive question answered so.
+
+    Each operation asks something else (spliced? generated?), so the file's ``p_fake`` is the largest of
+    the answers, and its interval that answer's.
+    """
+    scored = [r for r in results if r.outcome is Outcome.SCORED and r.p_fake is not None]
+    scores = [r.p_fake for r in scored if r.p_fake is not None]
+    base: dict[str, Any] = {
+        "policy": rule.name,
+        "disagreement": max((r.disagreement or 0.0 for r in scored), default=None),
+    }
+    if not scored:
+        spoke = any(r.outcome is not Outcome.NOT_APPLICABLE for r in results)
+        label, reason = (
+            (Verdict.INCONCLUSIVE, "no_calibrated_score")
+            if spoke
+            else (Verdict.NOT_APPLICABLE, "no_operation_applies")
+        )
+        return FileVerdict.model_validate(base | {"label": label, "reason": reason})
+    top = max(scored, key=lambda r: (r.verdict is Verdict.MANIPULATED, r.p_fake or 0.0))
+    base |= {"p_fake": top.p_fake, "interval": top.interval, "decided_by": top.operation}
+    if top.verdict is Verdict.MANIPULATED:
+        return FileVerdict.model_validate(base | {"label": Verdict.MANIPULATED})
+    genuine = {r.operation for r in results if r.verdict is Verdict.GENUINE}
+    if len(genuine) == len(scores) and set(DECISIVE[kind]) <= genuine:
+        return FileVerdict.model_validate(base | {"label": Verdict.GENUINE})
+    reason = "decisive_questions_unanswered" if len(genuine) == len(scores) else "score_not_decisive"
+    return FileVerdict.model_validate(base | {"label": Verdict.INCONCLUSIVE, "reason": reason})

@@ -1,0 +1,189 @@
+"""Ingest: every way in becomes the same `Analysis`, once.
+
+A claim fixes the analysis id first (see `store/claims.py`); storing the media, writing the row and starting
+the execution are each idempotent for that id, so whoever retries after a crash completes the first try.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bonafide import media, outbound, workflow
+from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from bonafide.ids import digest
+from bonafide.model import Analysis, MediaRef, Operation, Options, Source, State
+from bonafide.policy import policy
+from bonafide.settings import settings
+from bonafide.store import analyses, claims, table
+
+__all__ = ["NewAnalysis", "UploadTicket", "create", "from_drop", "new_upload"]
+
+TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True)
+class NewAnalysis:
+    """A request for an analysis; exactly one of ``inline``, ``upload_id`` and ``url`` is given."""
+
+    tenant: str
+    inline: bytes | None = field(default=None, repr=False)
+    filename: str | None = None
+    upload_id: str | None = None
+    url: str | None = None
+    operations: tuple[Operation, ...] = ()
+    options: Options = Options()
+    client_reference: str | None = None
+
+
+@dataclass(frozen=True)
+class UploadTicket:
+    """Where and how to post a file: an S3 form bound to one key, a size range and a checksum."""
+
+    upload_id: str
+    url: str
+    fields: dict[str, str]
+    max_bytes: int
+    expires_at: datetime
+
+
+def new_upload(
+    tenant: str,
+    *,
+    bytes: int | None,
+    sha256: str | None,
+    filename: str | None,
+    now: datetime,
+    new_id: Callable[[str], str],
+) -> UploadTicket:
+    """Open a door for one file. With ``bytes`` the size must be exactly that. Raises `TooLarge`."""
+    limit = settings().upload_limit_bytes
+    if bytes is not None and bytes > limit:
+        raise TooLarge(f"A file may have {limit} bytes at most.")
+    upload_id = new_id("up")
+    expires = now + timedelta(seconds=media.UPLOAD_LIFE_S)
+    # The row outlives the form by a day: an upload is single-use, but need not be analysed at once.
+    table.put(
+        {
+            "pk": table.tenant_key(tenant, "UP", upload_id),
+            "sk": "META",
+            "sha256": sha256,
+            "filename": filename,
+            "ttl": int(now.timestamp()) + 86400,
+        }
+    )
+    url, fields = media.presign_post(
+        media.upload_key(tenant, upload_id), minimum=bytes or 1, maximum=bytes or limit, sha256=sha256
+    )
+    return UploadTicket(upload_id, url, fields, bytes or limit, expires)
+
+
+def create(
+    new: NewAnalysis, *, now: datetime, new_id: Callable[[str], str], analysis_id: str | None = None
+) -> Analysis:
+    """Keep the media, write the row, start the run; returns the analysis (an earlier one if claimed).
+
+    Raises `InvalidRequest`, `NotFound` (no such upload), `Conflict` (upload unfinished or used otherwise),
+    `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy).
+    """
+    policy(new.options.policy)
+    _check_window(new.options)
+    analysis_id = analysis_id or new_id("an")
+    if new.inline is not None:
+        source, ref = _inline(new, analysis_id)
+    elif new.upload_id is not None:
+        analysis_id = _claim_upload(new, now, analysis_id)
+        source, ref = _uploaded(new.tenant, new.upload_id)
+    elif new.url is not None:
+        outbound.check_url(new.url)
+        source, ref = Source(type="url", url=new.url), None
+    else:
+        raise InvalidRequest("Give a file, an upload_id or a url.", code="source_missing")
+    return _begin(new, analysis_id, source, ref, now)
+
+
+def from_drop(
+    key: str, version_id: str | None, *, now: datetime, new_id: Callable[[str], str]
+) -> Analysis | None:
+    """Begin the analysis of an object dropped under ``drop/<tenant>/``; ``None`` for a key that is no drop.
+
+    ``key`` is as EventBridge spells it (not URL-encoded there). An event delivered twice begins nothing new.
+    """
+    prefix, _, rest = key.partition("/")
+    tenant, _, name = rest.partition("/")
+    if prefix != "drop" or not TENANT.fullmatch(tenant) or not name or name.endswith("/"):
+        return None
+    ref = MediaRef(key=key, version_id=version_id)
+    if media.size(ref) is None:  # deleted meanwhile, or the event is forged: there is nothing to analyse
+        return None
+    claim = digest("drop", key, version_id or "")
+    lifetime = settings().retention_days * 86400
+    analysis_id = claims.id_for(
+        tenant, claim, fingerprint="drop", candidate_id=new_id("an"), now=now, lifetime_s=lifetime
+    )
+    filename = name.rsplit("/", 1)[-1][:255]
+    return _begin(NewAnalysis(tenant), analysis_id, Source(type="drop", filename=filename), ref, now)
+
+
+def _begin(
+    new: NewAnalysis, analysis_id: str, source: Source, ref: MediaRef | None, now: datetime
+) -> Analysis:
+    wanted = Analysis(
+        id=analysis_id,
+        tenant=new.tenant,
+        state=State.QUEUED,
+        source=source,
+        media_ref=ref,
+        operations=tuple(dict.fromkeys(new.operations)),
+        options=new.options,
+        client_reference=new.client_reference,
+        created_at=now,
+    )
+    analysis = analyses.create(wanted)
+    if analysis.state is State.QUEUED:
+        workflow.start(analysis.tenant, analysis.id, analysis.source.type)
+    return analysis
+
+
+def _inline(new: NewAnalysis, analysis_id: str) -> tuple[Source, MediaRef]:
+    body = new.inline or b""
+    if not body:
+        raise InvalidRequest("The file is empty.", code="empty_file")
+    if len(body) > settings().inline_limit_bytes:
+        limit = settings().inline_limit_bytes
+        raise TooLarge(f"Inline files may have {limit} bytes at most; use POST /v1/uploads, a URL or a drop.")
+    ref = media.put(media.media_key(new.tenant, analysis_id), body)
+    return Source(type="inline", filename=new.filename), ref
+
+
+def _claim_upload(new: NewAnalysis, now: datetime, candidate_id: str) -> str:
+    wish = digest(*sorted(new.operations), new.options.model_dump_json(), new.client_reference or "")
+    return claims.id_for(
+        new.tenant,
+        f"upload:{new.upload_id}",
+        fingerprint=wish,
+        candidate_id=candidate_id,
+        now=now,
+        lifetime_s=86400,
+    )
+
+
+def _uploaded(tenant: str, upload_id: str) -> tuple[Source, MediaRef]:
+    row = table.get(table.tenant_key(tenant, "UP", upload_id))
+    if row is None:
+        raise NotFound(f"There is no upload {upload_id}.")
+    ref = MediaRef(key=media.upload_key(tenant, upload_id), sha256=row.get("sha256"))
+    if media.size(ref) is None:
+        raise Conflict("Nothing has been uploaded yet under this upload_id.", code="upload_not_finished")
+    return Source(type="upload", filename=row.get("filename")), ref
+
+
+def _check_window(options: Options) -> None:
+    if options.end_s is not None and options.end_s <= (options.start_s or 0.0):
+        raise InvalidRequest(
+            "end_s must lie after start_s.",
+            code="invalid_window",
+            errors=({"pointer": "/options/end_s", "detail": "must be greater than start_s"},),
+        )

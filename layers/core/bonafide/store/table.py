@@ -1,0 +1,215 @@
+"""The single table, spoken to in one place.
+
+Items are plain dicts with ``pk`` and ``sk`` (strings); numbers are ints, bigger structures are JSON
+strings (`dumps`), so that no float passes through DynamoDB's decimals. ``ttl`` is epoch seconds.
+Throttles and 5xx become `errors.Unavailable`; a failed condition is a value (`False` or `None`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bonafide.errors import Unavailable
+from bonafide.settings import settings
+
+__all__ = [
+    "Item",
+    "delete",
+    "dumps",
+    "get",
+    "loads",
+    "page",
+    "put",
+    "query",
+    "tenant_key",
+    "transact",
+    "update",
+]
+
+Item = dict[str, Any]
+_to = TypeSerializer().serialize
+_from = TypeDeserializer().deserialize
+_CONDITION = "ConditionalCheckFailedException"
+
+
+@lru_cache(maxsize=1)
+def client() -> Any:
+    """One client a process; adaptive retries absorb short throttles."""
+    return boto3.client("dynamodb", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+
+
+def tenant_key(tenant: str, *parts: str) -> str:
+    """Return a partition key that begins with the tenant: ``T#<tenant>#<part>#…``."""
+    return "#".join(("T", tenant, *parts))
+
+
+def dumps(value: Any) -> str:
+    """Return compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+loads = json.loads
+
+
+def encode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``item`` in DynamoDB's typed form, without members that are ``None``."""
+    return {name: _to(value) for name, value in item.items() if value is not None}
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    """Return a plain dict; DynamoDB numbers come back as int (this table holds no others)."""
+    plain = {name: _from(value) for name, value in item.items()}
+    return {k: int(v) if type(v).__name__ == "Decimal" else v for k, v in plain.items()}
+
+
+def _call(method: str, **arguments: Any) -> Any:
+    try:
+        return getattr(client(), method)(TableName=settings().table_name, **arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == _CONDITION:
+            raise
+        raise Unavailable(f"the table refused {method}: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise Unavailable(f"the table does not answer: {type(error).__name__}") from error
+
+
+def get(pk: str, sk: str = "META") -> Item | None:
+    """Return the item (strongly consistent), or ``None``."""
+    found = _call("get_item", Key=encode({"pk": pk, "sk": sk}), ConsistentRead=True).get("Item")
+    return decode(found) if found else None
+
+
+def put(item: Item, *, only_if_absent: bool = False) -> bool:
+    """Write ``item``. Returns ``False`` if it had to be absent and was not."""
+    condition = {"ConditionExpression": "attribute_not_exists(pk)"} if only_if_absent else {}
+    try:
+        _call("put_item", Item=encode(item), **condition)
+    except ClientError:
+        return False
+    return True
+
+
+def update(
+    pk: str,
+    sk: str = "META",
+    *,
+    set_: Mapping[str, Any] | None = None,
+    remove: Sequence[str] = (),
+    add: Mapping[str, Any] | None = None,
+    condition: str = "attribute_exists(pk)",
+    values: Mapping[str, Any] | None = None,
+) -> Item | None:
+    """Change attributes; returns the new item, or ``None`` if ``condition`` did not hold.
+
+    ``condition`` may use ``#name`` for every attribute in ``set_``/``remove``/``add``, ``#state``, and
+    ``:name`` for everything in ``values``. ``add`` adds to a number or unites a set.
+    """
+    set_, add = dict(set_ or {}), dict(add or {})
+    names = {*set_, *add, *remove, "state"}
+    clauses = []
+    if set_:
+        clauses.append("SET " + ", ".join(f"#{n} = :set_{n}" for n in set_))
+    if remove:
+        clauses.append("REMOVE " + ", ".join(f"#{n}" for n in remove))
+    if add:
+        clauses.append("ADD " + ", ".join(f"#{n} :add_{n}" for n in add))
+    expression = " ".join(clauses)
+    bound = {f":set_{n}": v for n, v in set_.items()} | {f":add_{n}": v for n, v in add.items()}
+    bound |= {f":{n}": v for n, v in (values or {}).items()}
+    arguments: dict[str, Any] = {"ConditionExpression": condition}
+    if bound:
+        arguments["ExpressionAttributeValues"] = {k: _to(v) for k, v in bound.items()}
+    arguments["ExpressionAttributeNames"] = {
+        f"#{n}": n for n in names if f"#{n}" in expression + " " + condition
+    } or None
+    arguments = {k: v for k, v in arguments.items() if v is not None}
+    try:
+        answer = _call(
+            "update_item",
+            Key=encode({"pk": pk, "sk": sk}),
+            UpdateExpression=expression,
+            ReturnValues="ALL_NEW",
+            **arguments,
+        )
+    except ClientError:
+        return None
+    return decode(answer["Attributes"])
+
+
+def delete(pk: str, sk: str = "META") -> None:
+    """Remove the item; absent is fine."""
+    _call("delete_item", Key=encode({"pk": pk, "sk": sk}))
+
+
+def page(
+    pk: str,
+    *,
+    index: str | None = None,
+    prefix: str = "",
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
+    newest_first: bool = False,
+) -> list[Item]:
+    """Return up to ``limit`` items of one partition in sort-key order (exclusive ``before``/``after``).
+
+    With ``index`` the keys are that index's (``gsi1pk``, ``gsi1sk``) and reads are eventually consistent.
+    At most one of ``prefix``, ``before``, ``after`` is used.
+    """
+    pk_name, sk_name = (f"{index}pk", f"{index}sk") if index else ("pk", "sk")
+    where, bound = "#pk = :pk", {":pk": pk}
+    if prefix:
+        where, bound = where + " AND begins_with(#sk, :sk)", bound | {":sk": prefix}
+    elif before:
+        where, bound = where + " AND #sk < :sk", bound | {":sk": before}
+    elif after:
+        where, bound = where + " AND #sk > :sk", bound | {":sk": after}
+    answer = _call(
+        "query",
+        **({"IndexName": index} if index else {"ConsistentRead": True}),
+        KeyConditionExpression=where,
+        ExpressionAttributeNames={"#pk": pk_name} | ({"#sk": sk_name} if ":sk" in bound else {}),
+        ExpressionAttributeValues={k: _to(v) for k, v in bound.items()},
+        ScanIndexForward=not newest_first,
+        Limit=limit,
+    )
+    return [decode(item) for item in answer["Items"]]
+
+
+def query(pk: str, prefix: str = "", *, size: int = 100) -> Iterator[Item]:
+    """Yield every item of one partition whose sort key begins with ``prefix``."""
+    last: str | None = None
+    while True:
+        items = page(pk, prefix=prefix, limit=size) if last is None else page(pk, after=last, limit=size)
+        kept = [item for item in items if item["sk"].startswith(prefix)]
+        yield from kept
+        if len(items) < size or len(kept) < len(items):
+            return
+        last = items[-1]["sk"]
+
+
+def transact(puts: Sequence[Item]) -> int | None:
+    """Write all ``puts`` if none exists yet. Returns ``None``, or the index of the first that existed."""
+    name = settings().table_name
+    requests = [
+        {"Put": {"TableName": name, "Item": encode(i), "ConditionExpression": "attribute_not_exists(pk)"}}
+        for i in puts
+    ]
+    try:
+        client().transact_write_items(TransactItems=requests)
+    except ClientError as error:
+        reasons = [r.get("Code") for r in error.response.get("CancellationReasons", ())]
+        if "ConditionalCheckFailed" in reasons:
+            return reasons.index("ConditionalCheckFailed")
+        raise Unavailable(f"the table refused a transaction: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise Unavailable(f"the table does not answer: {type(error).__name__}") from error
+    return None
