@@ -1,0 +1,45 @@
+"""What MiniStack 1.5.33 does not do yet as AWS does, mended in memory at its start.
+
+Each mend is as small as the difference, names what AWS does, and has a test that fails when it is no
+longer needed or no longer fits. All of them concern how a REST API is imported from its OpenAPI body:
+
+- a method written ``x-amazon-apigateway-any-method`` (SAM's ``Method: ANY``) is imported;
+- ``x-amazon-apigateway-gateway-responses`` (SAM's ``GatewayResponses``) are imported;
+- ``~1`` in a binary media type stands for a slash, as in JSON pointers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["mend"]
+
+_ANY = "x-amazon-apigateway-any-method"
+
+
+def mend() -> None:
+    """Apply all mends to the MiniStack of this process."""
+    from ministack.services import apigateway_v1
+
+    gateway: Any = apigateway_v1
+    inner = gateway._import_rest_api
+    gateway._OPENAPI_HTTP_METHODS = frozenset(gateway._OPENAPI_HTTP_METHODS) | {"any"}
+
+    def import_rest_api(spec: dict[str, Any], base_data: dict[str, Any] | None = None) -> str:
+        base = dict(base_data or {})
+        base["binaryMediaTypes"] = [kind.replace("~1", "/") for kind in base.get("binaryMediaTypes") or []]
+        api_id: str = inner(with_any_methods(spec), base)
+        for kind, response in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
+            gateway._put_gateway_response(api_id, kind, response)
+        return api_id
+
+    gateway._import_rest_api = import_rest_api
+
+
+def with_any_methods(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same OpenAPI body with AWS's word for any method spelt as a method."""
+    paths = {
+        path: {"any" if method == _ANY else method: operation for method, operation in item.items()}
+        for path, item in (spec.get("paths") or {}).items()
+    }
+    return spec | {"paths": paths}
