@@ -17,7 +17,7 @@ from urllib.parse import quote
 from bonafide.errors import Refused, Unavailable
 from bonafide.settings import settings
 
-__all__ = ["Resolver", "Target", "is_public", "parse", "resolve"]
+__all__ = ["Resolver", "Target", "check", "is_public", "parse", "resolve"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[..., Any]
@@ -48,6 +48,12 @@ _URL = re.compile(
 )
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
+
+
+# Names that never mean the open internet: RFC 6761, 6762, 7686, 8375 and ICANN's reservation of .internal.
+_LOCAL_NAME = re.compile(
+    r"(?:.*\.)?(?:localhost|localdomain|local|internal|home\.arpa|onion|test|invalid)\.?"
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,20 @@ def parse(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> Target:
     path = (found[4] or "/").partition("#")[0]
     path = path if path.startswith("/") else f"/{path}"
     return Target(scheme, host, port, quote(path, safe="%/?:@!$&'()*+,;=-._~[]"))
+
+
+def check(url: str, *, allow_loopback: bool, schemes: tuple[str, ...] = ("http", "https")) -> Target:
+    """Refuse at once what can be refused without asking a name server; `resolve` has the last word later.
+
+    Raises Refused as `parse` does, and ``address_refused`` for a literal or a name that is not public.
+    """
+    target = parse(url, schemes=schemes)
+    literal = ":" in target.host or re.fullmatch(r"[0-9.]+", target.host)
+    if literal and not is_public(target.host, allow_loopback=allow_loopback):
+        raise Refused("The address is not on the public internet.", code="address_refused")
+    if not allow_loopback and _LOCAL_NAME.fullmatch(target.host):
+        raise Refused("The host name is not on the public internet.", code="address_refused")
+    return target
 
 
 def _host(raw: str) -> str:
