@@ -6,12 +6,13 @@ the execution are each idempotent for that id, so whoever retries after a crash 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bonafide import media, outbound, workflow
+from bonafide import address, media, workflow
 from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
 from bonafide.model import Analysis, MediaRef, Operation, Options, Source, State
@@ -97,7 +98,7 @@ def create(
         analysis_id = _claim_upload(new, now, analysis_id)
         source, ref = _uploaded(new.tenant, new.upload_id)
     elif new.url is not None:
-        outbound.check_url(new.url)
+        _check_url(new.url)
         source, ref = Source(type="url", url=new.url), None
     else:
         raise InvalidRequest("Give a file, an upload_id or a url.", code="source_missing")
@@ -187,3 +188,13 @@ def _check_window(options: Options) -> None:
             code="invalid_window",
             errors=({"pointer": "/options/end_s", "detail": "must be greater than start_s"},),
         )
+
+
+def _check_url(url: str) -> None:
+    """Refuse at once what can be refused without the network; names are resolved when they are fetched."""
+    target = address.parse(url)
+    try:
+        ipaddress.ip_address(target.host)
+    except ValueError:
+        return
+    address.resolve(target.host, target.port, allow_loopback=settings().allow_loopback)

@@ -67,8 +67,8 @@ def begin(tenant: str, name: str, fingerprint: str, *, now: datetime, candidate_
         raise Unprocessable(
             "This Idempotency-Key was used with a different payload.", code="idempotency_key_reused"
         )
-    if "response" in found:
-        return Replay(**loads(found["response"]))
+    if "answer" in found:
+        return Replay(**loads(found["answer"]))
     if not _take_over(row["pk"], found["locked_until"], epoch):
         raise Conflict(
             "The first request with this Idempotency-Key is still being processed.",
@@ -90,8 +90,8 @@ def _take_over(pk: str, seen: int, epoch: int) -> bool:
 
 def complete(tenant: str, name: str, *, status: int, headers: dict[str, str], body: str) -> None:
     """Keep the answer, to be replayed to every retry within a day."""
-    response = dumps({"status": status, "headers": headers, "body": body})
-    update(_key(tenant, name), set_={"response": response})
+    answer = dumps({"status": status, "headers": headers, "body": body})
+    update(_key(tenant, name), set_={"answer": answer})
 
 
 def release(tenant: str, name: str) -> None:
@@ -99,7 +99,7 @@ def release(tenant: str, name: str) -> None:
     update(
         _key(tenant, name),
         set_={"ttl": 0},
-        condition="attribute_exists(pk) AND attribute_not_exists(response)",
+        condition="attribute_exists(pk) AND attribute_not_exists(answer)",
     )
 
 

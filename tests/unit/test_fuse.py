@@ -1,0 +1,147 @@
+"""Fusion and policy: what may and may not follow from findings."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from bonafide.errors import Unprocessable
+from bonafide.fuse import fuse, fuse_operation, probability
+from bonafide.model import (
+    Evidence,
+    Finding,
+    Flag,
+    Interval,
+    MediaKind,
+    ModelRef,
+    Operation,
+    Outcome,
+    Region,
+    Verdict,
+)
+from bonafide.policy import POLICIES, judge, policy
+from hypothesis import given
+from hypothesis import strategies as st
+
+DEFAULT = policy("default")
+FORGERY = Operation.IMAGE_FORGERY
+
+
+def model(name: str, *, shadow: bool = False) -> ModelRef:
+    return ModelRef(name=name, version="1", sha256="0" * 64, type="rule", shadow=shadow)
+
+
+def scored(
+    p: float, *, name: str = "a", width: float = 0.02, shadow: bool = False, operation: Operation = FORGERY
+) -> Finding:
+    return Finding(
+        operation=operation,
+        outcome=Outcome.SCORED,
+        p_fake=p,
+        llr=math.log(p / (1 - p)),
+        interval=Interval(low=max(0, p - width), high=min(1, p + width)),
+        model=model(name, shadow=shadow),
+    )
+
+
+def silent(outcome: Outcome, reason: str = "why", operation: Operation = FORGERY) -> Finding:
+    return Finding(operation=operation, outcome=outcome, reason=reason)
+
+
+unsure = st.sampled_from([o for o in Outcome if o is not Outcome.SCORED])
+probabilities = st.floats(0.001, 0.999)
+
+
+@given(st.lists(unsure, max_size=6), st.sampled_from(list(MediaKind)))
+def test_silence_is_never_genuine(outcomes: list[Outcome], kind: MediaKind) -> None:
+    results, verdict = fuse([FORGERY], [silent(o) for o in outcomes], kind, DEFAULT)
+    assert verdict.label in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+    assert verdict.p_fake is None and verdict.reason
+    assert all(r.p_fake is None and r.reason for r in results)
+
+
+@given(st.lists(probabilities, min_size=1, max_size=9))
+def test_the_fused_score_lies_among_its_parts_and_its_interval(parts: list[float]) -> None:
+    result = fuse_operation(FORGERY, [scored(p, name=str(n)) for n, p in enumerate(parts)], DEFAULT)
+    assert result.p_fake is not None and result.interval is not None and result.llr is not None
+    assert min(parts) - 1e-9 <= result.p_fake <= max(parts) + 1e-9
+    assert result.interval.low <= result.p_fake <= result.interval.high
+    assert result.p_fake == pytest.approx(probability(result.llr))
+
+
+def test_one_bad_window_cannot_decide() -> None:
+    windows = [scored(0.1) for _ in range(4)] + [scored(0.999)]
+    result = fuse_operation(FORGERY, windows, DEFAULT)
+    assert result.p_fake == pytest.approx(0.1)
+
+
+def test_disagreement_is_visible_and_caps_certainty() -> None:
+    result = fuse_operation(FORGERY, [scored(0.999, name="a"), scored(0.3, name="b")], DEFAULT)
+    assert result.disagreement == pytest.approx(0.699)
+    assert result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_shadow_model_is_shown_but_not_fused() -> None:
+    result = fuse_operation(FORGERY, [scored(0.1), scored(0.99, name="new", shadow=True)], DEFAULT)
+    assert result.p_fake == pytest.approx(0.1)
+    assert [m.name for m in result.models] == ["a", "new"]
+    alone = fuse_operation(FORGERY, [scored(0.99, shadow=True)], DEFAULT)
+    assert alone.outcome is Outcome.NOT_APPLICABLE and alone.p_fake is None
+
+
+def test_a_clean_splice_search_does_not_make_a_file_genuine() -> None:
+    _, verdict = fuse([], [scored(0.01)], MediaKind.IMAGE, DEFAULT)
+    assert verdict.label is Verdict.INCONCLUSIVE
+    assert verdict.reason == "decisive_questions_unanswered"
+    both = [scored(0.01), scored(0.02, operation=Operation.SYNTHETIC_IMAGE)]
+    assert fuse([], both, MediaKind.IMAGE, DEFAULT)[1].label is Verdict.GENUINE
+
+
+def test_one_manipulated_answer_is_enough() -> None:
+    findings = [scored(0.01, operation=Operation.SYNTHETIC_IMAGE), scored(0.95)]
+    _, verdict = fuse([], findings, MediaKind.IMAGE, DEFAULT)
+    assert (verdict.label, verdict.decided_by) == (Verdict.MANIPULATED, FORGERY)
+    assert verdict.p_fake == pytest.approx(0.95)
+
+
+def test_failed_beside_not_applicable_is_failed() -> None:
+    result = fuse_operation(
+        FORGERY, [silent(Outcome.NOT_APPLICABLE), silent(Outcome.FAILED, "crashed")], DEFAULT
+    )
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "crashed")
+
+
+def test_evidence_is_bounded_and_strongest_first() -> None:
+    regions = tuple(Region(x=n, y=0, width=1, height=1, score=n / 100) for n in range(100))
+    flags = tuple(Flag(code="twice", message="m") for _ in range(3))
+    finding = scored(0.9).model_copy(update={"evidence": Evidence(regions=regions, flags=flags)})
+    evidence = fuse_operation(FORGERY, [finding], DEFAULT).evidence
+    assert len(evidence.regions) == 20 and evidence.regions[0].score == 0.99
+    assert len(evidence.flags) == 1
+
+
+@given(probabilities, st.floats(0, 0.5), st.sampled_from(sorted(POLICIES)))
+def test_verdicts_follow_the_thresholds(p: float, width: float, name: str) -> None:
+    rule = policy(name)
+    interval = Interval(low=max(0, p - width), high=min(1, p + width))
+    label = judge(rule, p, interval)
+    if label is Verdict.MANIPULATED:
+        assert p >= rule.manipulated_at and (interval.low > 0.5 or not rule.certain)
+    if label is Verdict.GENUINE:
+        assert p <= rule.genuine_at and (interval.high < 0.5 or not rule.certain)
+    if rule.certain and interval.low <= 0.5 <= interval.high:
+        assert label is Verdict.INCONCLUSIVE
+
+
+def test_an_unknown_policy_is_named() -> None:
+    with pytest.raises(Unprocessable, match="no policy 'nope'"):
+        policy("nope")
+
+
+def test_findings_refuse_scores_without_outcome_and_silence_without_reason() -> None:
+    with pytest.raises(ValueError, match="belongs to the outcome scored"):
+        Finding(operation=FORGERY, outcome=Outcome.INCONCLUSIVE, p_fake=0.5, reason="x")
+    with pytest.raises(ValueError, match="needs a reason"):
+        Finding(operation=FORGERY, outcome=Outcome.FAILED)
+    with pytest.raises(ValueError, match="belongs to the outcome scored"):
+        Finding(operation=FORGERY, outcome=Outcome.SCORED)
