@@ -1,0 +1,103 @@
+# Bonafide: `make run FILE=photo.jpg` is all that is needed to begin; `make help` lists the rest.
+# Needs Python 3.11 or newer and make. Packages come from wherever pip is set up to find them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PYTHONPATH := $(CURDIR)/layers/core:$(CURDIR)/layers/inference
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# FILE, OPERATION and their like reach the programs through the environment, so that a URL with an
+# ampersand or a name with a space needs no quoting here.
+export FILE JSON OPERATION DIR OUT TENANT SCOPES NAME FUNCTION FOLLOW
+
+VENV := .venv
+PY := $(VENV)/bin/python
+OLD_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c '$(OLD_ENOUGH)' 2>/dev/null && { echo $$p; break; }; done)
+PINS := $(wildcard requirements/*.txt layers/*/requirements.txt)
+STAMP := $(shell cat $(PINS) /dev/null | cksum | tr ' ' '-')
+SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
+RUN_ENV := $(VENV)/.run-$(STAMP)
+DEV_ENV := $(VENV)/.dev-$(STAMP)
+
+.PHONY: help run up down status logs reset score test check bench train deploy openapi token clean venv venv-dev
+
+help:  ## This list
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- the environment ------------------------------------------------------------------------------
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Bonafide needs Python 3.11 or newer with its venv module (on Debian: python3-venv). Point to one with PYTHON=…" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version) …" >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(RUN_ENV): | $(VENV)/bin/python
+	@echo "Installing what it runs on (once, about a minute) …" >&2
+	@$(PY) -m pip install --quiet -r requirements/local.txt >&2
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@touch $@
+
+$(DEV_ENV): | $(RUN_ENV)
+	@echo "Installing what tests and checks need …" >&2
+	@$(PY) -m pip install --quiet -r requirements/dev.txt >&2
+	@touch $@
+
+venv: $(RUN_ENV)
+venv-dev: $(DEV_ENV)
+
+# ---- using it -------------------------------------------------------------------------------------
+run: $(RUN_ENV)  ## Analyse FILE (a path, a URL, or several; a sample without one); JSON=1 prints the document
+	@$(PY) -m localcloud run
+
+up: $(RUN_ENV)  ## Start the local cloud and deploy to it
+	@$(PY) -m localcloud up
+
+down:  ## Stop it; everything is kept
+	@if [ -x $(PY) ]; then $(PY) -m localcloud down; fi
+
+status: $(RUN_ENV)  ## Whether it runs, where, and what is deployed
+	@$(PY) -m localcloud status
+
+logs: $(RUN_ENV)  ## Its log; FUNCTION=inspect for one function's; FOLLOW=1 to keep reading
+	@$(PY) -m localcloud logs
+
+reset: $(RUN_ENV)  ## Stop the local cloud and forget all analyses
+	@$(PY) -m localcloud reset
+
+token: $(RUN_ENV)  ## A new token for TENANT on the local cloud (SCOPES=a,b NAME=…)
+	@$(PY) -m localcloud token
+
+score: $(RUN_ENV)  ## Run one OPERATION over every file of DIR without any cloud, JSON lines to OUT
+	@$(PY) -m localcloud.score --operation "$$OPERATION" --dir "$$DIR" --out "$$OUT"
+
+# ---- building it ----------------------------------------------------------------------------------
+test: $(DEV_ENV)  ## Every test (ARGS= goes to pytest)
+	@$(PY) -m pytest $(ARGS)
+
+check: $(DEV_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(SAM) validate --lint --template-file template.yaml --region us-east-1
+	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml layers functions localcloud training benchmarks
+	$(PY) -m pip check --quiet
+	$(PY) -m pytest $(ARGS)
+
+bench: $(DEV_ENV)  ## Tables of speed, memory and cost
+	@$(PY) -m benchmarks $(ARGS)
+
+train: $(DEV_ENV)  ## Make MODEL again from its data
+	@$(PY) -m training.train $(MODEL) $(ARGS)
+
+openapi: $(DEV_ENV)  ## Write openapi/*.yaml from the code
+	@$(PY) -m openapi $(ARGS)
+
+deploy: $(RUN_ENV)  ## Build and deploy to the AWS account of your credentials (ARGS= goes to sam deploy)
+	@$(SAM) build $(if $(shell command -v docker),--use-container)
+	@$(SAM) deploy $(ARGS)
+
+clean: down  ## Stop, and remove the environment and everything built; analyses stay (see reset)
+	@rm -rf $(VENV) .aws-sam .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
