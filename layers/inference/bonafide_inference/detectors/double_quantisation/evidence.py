@@ -31,6 +31,8 @@ MIN_GAIN = 0.02
 """Nats a block that the fit must gain over "once only" before a frequency counts."""
 PER_FREQUENCY_CAP = 3.0
 FLOOR = 1e-5
+CELLS = 4
+"""Histogram cells a unit for the coefficients that no quantisation shows in."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,18 @@ def _fit(
 ) -> tuple[int, float, float, NDArray[np.float32]] | None:
     """Best first step for one frequency: (q1, share, gain in nats a block, LLR by value) or None."""
     counts = np.bincount((values + REACH).ravel(), minlength=2 * REACH + 1).astype(np.float64)
-    once = _predict(unquantised, 0, q2)
+    bound = int((REACH + 2) * q2 * CELLS)
+    cells = np.clip(np.floor(unquantised * CELLS), -bound, bound - 1).astype(np.int64)
+    weights = np.bincount(cells + bound, minlength=2 * bound).astype(np.float64)
+    centres = (np.arange(-bound, bound) + 0.5) / CELLS
+    once = _predict(centres, weights, q2)
     baseline = float(counts @ np.log(once))
     best = (0.0, 0, 0.0, once)
     for q1 in range(int(q2) + 1, min(100, 6 * int(q2) + 24)):
-        twice = _predict(unquantised, q1, q2)
+        level = np.rint(centres / q1).astype(np.int64)
+        low = int(level[0])
+        merged = np.bincount(level - low, weights)
+        twice = _predict((np.arange(len(merged)) + low) * float(q1), merged, q2)
         for share in SHARES:
             likelihood = float(counts @ np.log(share * twice + (1 - share) * once))
             if likelihood - baseline > best[0]:
@@ -98,12 +107,8 @@ def _fit(
     return best[1], best[2], gain, np.clip(ratio, -PER_FREQUENCY_CAP, PER_FREQUENCY_CAP).astype(np.float32)
 
 
-def _predict(unquantised: NDArray[np.float32], q1: int, q2: float) -> NDArray[np.float64]:
-    """Histogram over -REACH..REACH that a history leaves: quantised by q1 (0: never), then noise, then q2."""
-    source = np.rint(unquantised / q1).astype(np.int64) if q1 else np.rint(unquantised * 2).astype(np.int64)
-    low = int(source.min())
-    weights = np.bincount(source - low).astype(np.float64)
-    levels = (np.arange(len(weights)) + low) * (q1 or 0.5)
+def _predict(levels: NDArray[np.float64], weights: NDArray[np.float64], q2: float) -> NDArray[np.float64]:
+    """Histogram over -REACH..REACH when values at ``levels`` get noise and are quantised by q2."""
     used = weights > 0
     edges = (np.arange(2 * REACH) - REACH + 0.5) * q2
     below = _normal_cdf((edges[:, None] - levels[used][None, :]) / NOISE) @ weights[used]

@@ -1,0 +1,35 @@
+"""``python -m training.train MODEL --data DIR``: make one model's manifest, card and weights, and print its figures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+__all__ = ["MODELS", "main"]
+
+MODELS = {"double_quantisation": "training.double_quantisation"}
+"""Model name → module with ``train(data: Path, target: Path) -> None``."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; 0 when the model folder was written."""
+    parser = argparse.ArgumentParser(prog="training.train", description=__doc__)
+    parser.add_argument("model", choices=sorted(MODELS))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="material with SOURCES.csv")
+    parser.add_argument("--out", type=Path, help="model folder; by default the shipped one")
+    arguments = parser.parse_args(argv)
+    if not (arguments.data / "SOURCES.csv").is_file():
+        parser.error(f"{arguments.data} has no SOURCES.csv")
+    import bonafide_inference
+    from bonafide_inference import catalogue
+
+    shipped = Path(bonafide_inference.__file__).parent / "detectors" / arguments.model
+    importlib.import_module(MODELS[arguments.model]).train(arguments.data, arguments.out or shipped)
+    if arguments.out is None:
+        catalogue.write()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
