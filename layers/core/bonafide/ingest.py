@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bonafide import address, media, workflow
-from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from bonafide.errors import Conflict, InvalidRequest, NotFound, Refused, TooLarge
 from bonafide.ids import digest
 from bonafide.model import Analysis, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
@@ -192,9 +192,10 @@ def _check_window(options: Options) -> None:
 
 def _check_url(url: str) -> None:
     """Refuse at once what can be refused without the network; names are resolved when they are fetched."""
-    target = address.parse(url)
+    host = address.parse(url).host
     try:
-        ipaddress.ip_address(target.host)
+        ipaddress.ip_address(host)
     except ValueError:
         return
-    address.resolve(target.host, target.port, allow_loopback=settings().allow_loopback)
+    if not address.is_public(host, allow_loopback=settings().allow_loopback):
+        raise Refused("The address is not on the public internet.", code="address_refused")
