@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bonafide import cost
 
 from tests.helpers.aws import Aws
 from tests.helpers.media import jpeg, png
@@ -58,6 +59,10 @@ def test_a_picture_gets_a_verdict(aws_running: Aws) -> None:
         assert result.outcome == "scored" or result.reason
     assert done.verdict.policy == "default"
     assert done.cost_usd > 0
+    arn = aws_running.workflow_arn.replace(":stateMachine:", ":execution:") + f":{done.id}"
+    history = aws_running.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+    entered = [event for event in history if event["type"].endswith("StateEntered")]
+    assert len(entered) + 1 == cost.transitions(done.items_total, fetched=False)
     assert "findings.json" in [a.name for r in done.results for a in r.artifacts]
     (event,) = events(aws_running)
     assert event["detail-type"] == "analysis.completed"
@@ -110,16 +115,20 @@ def test_a_broken_inspection_is_recorded(aws_running: Aws) -> None:
     assert [event["detail-type"] for event in events(aws_running)] == ["analysis.failed"]
 
 
-def test_a_hostile_url_is_refused_without_a_connection(aws_running: Aws) -> None:
-    from bonafide.errors import Refused
+def test_a_name_that_resolves_to_the_metadata_service_is_refused(
+    aws_running: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
 
-    with pytest.raises(Refused):
-        begin(aws_running, url="http://169.254.169.254/latest/meta-data/")
-    # A name that resolves to it: sockets are off, so the fixture's resolver is the system's, which fails.
-    analysis = begin(aws_running, url="https://media.invalid/a.jpg")
-    status, done = end(aws_running, analysis)
-    assert (status, done.state) == ("SUCCEEDED", "failed")
-    assert done.failure.code in ("address_unresolved", "source_unavailable")
+    def resolve(host: str, port: int, **_: Any) -> Any:
+        asked.append(host)
+        return [(2, 1, 6, "", ("93.184.216.34", port)), (2, 1, 6, "", ("169.254.169.254", port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    status, done = end(aws_running, begin(aws_running, url="https://media.example/a.jpg"))
+    assert (status, done.state, done.failure.code) == ("SUCCEEDED", "failed", "address_refused")
+    assert asked == ["media.example"]  # resolved once, and never connected: sockets are off
+    assert "inspect" in [name for name, _ in aws_running.calls]
 
 
 def test_zero_retention_leaves_the_result_and_nothing_else(aws_running: Aws) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from bonafide.model import Usage
 
-__all__ = ["PRICES", "estimate"]
+__all__ = ["PRICES", "estimate", "transitions"]
 
 PRICES = {
     "lambda_gb_second": 0.0000133334,
@@ -26,19 +26,22 @@ PRICES = {
 """US dollars each."""
 
 
+def transitions(items: int, *, fetched: bool) -> int:
+    """Return the states of `analysis.asl.json` that a run of ``items`` work items enters, and its start."""
+    return 7 + items + (1 if fetched else 0)
+
+
 def estimate(usages: Iterable[Usage], *, items: int, fetched: bool, polls: int = 2) -> dict[str, float]:
     """Return dollars by part, and their sum under ``total``.
 
-    Transitions: the states of `analysis.asl.json` that one run of ``items`` work items enters, plus its
-    start and end. ``polls`` are the reads that a client makes beside its one creation.
+    ``polls`` are the reads that a client makes beside its one creation.
     """
     used = list(usages)
-    transitions = 8 + 2 * items + (1 if fetched else 0)
     calls = len(used) + 1 + polls  # the functions of the workflow, the creation, the polls
     parts = {
         "compute": sum(u.seconds * u.memory_mb / 1024 for u in used) * PRICES["lambda_gb_second"],
         "requests": calls * 2 * PRICES["lambda_request"] + (1 + polls) * PRICES["api_request"],
-        "transitions": transitions * PRICES["transition"],
+        "transitions": transitions(items, fetched=fetched) * PRICES["transition"],
         "storage": (3 + 3 * items) * PRICES["s3_put"] + (2 + 2 * items) * PRICES["s3_get"],
         "table": (8 + items) * 3 * PRICES["table_write"] + (6 + items + polls) * PRICES["table_read"],
         "events": PRICES["event"],
