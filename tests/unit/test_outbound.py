@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,15 +13,17 @@ from typing import Any
 
 import pytest
 from bonafide import outbound
-from bonafide.address import Target, is_public, parse, resolve
+from bonafide.address import Target, check, is_public, parse, resolve
 from bonafide.errors import Refused, Unavailable
 from bonafide.settings import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import server as bad
-from helpers.server import Server
+from tests.helpers import server as bad
+from tests.helpers.server import Server
+
+pytestmark = pytest.mark.loopback
+
 
 BODY = bytes(range(256)) * 40
 
@@ -41,7 +42,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def server(socket_enabled: None) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     with Server() as running:
         yield running
 
@@ -174,6 +175,29 @@ def test_url_that_is_refused_before_any_name_is_resolved(url: str) -> None:
 def test_url_is_taken_apart_once(url: str, parts: tuple[Any, ...]) -> None:
     assert parse(url) == Target(*parts)
     assert parse(parse(url).url) == parse(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    """
+    http://127.0.0.1/ http://[::1]/ http://10.0.0.1/ http://[fc00::1]/ http://localhost/ http://a.localhost:8080/
+    http://printer.local/ http://metadata.google.internal/ http://router.home.arpa/ http://x.onion/ http://LOCALHOST./
+    """.split(),
+)
+def test_obviously_private_urls_are_refused_when_they_are_handed_in(url: str) -> None:
+    with pytest.raises(Refused) as caught:
+        check(url, allow_loopback=False)
+    assert caught.value.code == "address_refused"
+
+
+def test_check_lets_the_rest_pass() -> None:
+    assert check("https://hooks.example/x", allow_loopback=False).host == "hooks.example"
+    assert check("http://localhost:9000/", allow_loopback=True).port == 9000
+    assert check("http://127.0.0.1:9000/", allow_loopback=True).port == 9000
+    with pytest.raises(Refused):
+        check("http://10.0.0.1/", allow_loopback=True)
+    with pytest.raises(Refused):
+        check("http://hooks.example/", allow_loopback=False, schemes=("https",))
 
 
 def test_one_private_address_among_public_ones_refuses_all() -> None:
@@ -358,7 +382,7 @@ def test_slow_resolver_counts_towards_the_total_time(tmp_path: Path) -> None:
     )
 
 
-def test_nobody_listens(socket_enabled: None, tmp_path: Path) -> None:
+def test_nobody_listens(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -377,7 +401,7 @@ def test_transient_failure_carries_retry_after(server: Server, tmp_path: Path) -
 
 
 @pytest.fixture
-def secure(socket_enabled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """An https server whose certificate is for hooks.example only, and trust in its issuer."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from bonafide import queue
 from bonafide.errors import Conflict, InvalidRequest, Unavailable
@@ -69,6 +69,13 @@ class _Event(BaseModel):
     type: EventType
     occurred_at: str
 
+    @field_validator("occurred_at")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        if datetime.fromisoformat(text).tzinfo is None:
+            raise ValueError("a moment has a time zone")
+        return text
+
 
 def receive(message: Mapping[str, Any], *, clock: Clock, poster: Poster = post) -> None:
     """Act on one message: a bus event (fan out), or one attempt of a delivery.
@@ -106,7 +113,7 @@ def _fan_out(event: _Event, *, clock: Clock, poster: Poster) -> None:
             payload=payload,
         )
         logged = store.open_(tenant, fresh)
-        if logged.state == "pending" and not logged.attempts:
+        if logged.state != "delivered" and len(logged.attempts) <= 1:  # a twin may have to mend its first run
             due.append(_message(tenant, logged, 1))
     if len(due) == 1:  # spare the queue a round
         receive(due[0], clock=clock, poster=poster)
