@@ -150,14 +150,18 @@ class LocalCloud:
         from botocore.config import Config
 
         return boto3.session.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 (the embedded cloud's own, known to all)
+            region_name="us-east-1",
         ).client(
-            cast(Any, service), endpoint_url=self.endpoint, config=Config(s3={"addressing_style": "path"}, proxies={})
+            cast("Any", service),
+            endpoint_url=self.endpoint,
+            config=Config(s3={"addressing_style": "path"}, proxies={}),
         )
 
     def outputs(self) -> dict[str, str]:
         """The deployed stack's outputs; empty before the first deploy."""
-        return cast(dict[str, str], self._read("deploy.json").get("outputs", {}))
+        return cast("dict[str, str]", self._read("deploy.json").get("outputs", {}))
 
     # ---- life -----------------------------------------------------------------------------------
     def running(self) -> bool:
@@ -293,7 +297,7 @@ class LocalCloud:
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            return cast(dict[str, Any], json.loads((self.root / name).read_text()))
+            return cast("dict[str, Any]", json.loads((self.root / name).read_text()))
         except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
             return {}
 
@@ -305,7 +309,9 @@ class LocalCloud:
             time.sleep(0.05)
 
     @contextlib.contextmanager
-    def _locked(self, path: Path, *, wait: bool = False, timeout_s: float = START_TIMEOUT_S) -> Iterator[None]:
+    def _locked(
+        self, path: Path, *, wait: bool = False, timeout_s: float = START_TIMEOUT_S
+    ) -> Iterator[None]:
         """Hold a lock file. Without ``wait``, BlockingIOError when another process holds it."""
         with path.open("a") as file:
             deadline = time.monotonic() + timeout_s
@@ -444,7 +450,9 @@ class Supervisor:
         """Functions inherit this: no AWS settings of the user, no proxies on the way to ourselves."""
         self._cloud.state_dir.mkdir(parents=True, exist_ok=True)
         self._cloud.s3_dir.mkdir(parents=True, exist_ok=True)
-        kept = {key: value for key, value in self._cloud.aws_env().items() if not key.startswith("BONAFIDE_PORTS")}
+        kept = {
+            key: value for key, value in self._cloud.aws_env().items() if not key.startswith("BONAFIDE_PORTS")
+        }
         kept.pop("PYTHONPATH", None)
         return kept | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

@@ -45,7 +45,7 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_mapping(cast(yaml.MappingNode, node), deep=True)
+        value = loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
@@ -61,7 +61,7 @@ _Loader.yaml_implicit_resolvers = {
 
 def load_template(path: Path) -> dict[str, Any]:
     """Parse a CloudFormation template; short intrinsics come out in their long form."""
-    return cast(dict[str, Any], yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 (a SafeLoader)
+    return cast("dict[str, Any]", yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 (a SafeLoader)
 
 
 # ---- image functions become zip functions -------------------------------------------------------
@@ -71,7 +71,7 @@ def localize(template: Mapping[str, Any], root: Path, build: Path) -> dict[str, 
     ``root`` is the folder that the template's relative paths start from; the code of the rewritten
     functions is put together under ``build``.
     """
-    result = cast(dict[str, Any], json.loads(json.dumps(template)))
+    result = cast("dict[str, Any]", json.loads(json.dumps(template)))
     for name, resource in result["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function" and properties.get("PackageType") == "Image":
@@ -160,9 +160,7 @@ def _inside(context: Path, source: str) -> list[Path]:
 def _copy(sources: Iterable[Path], place: str, code: Path) -> None:
     for source in sources:
         if source.is_dir():  # Docker copies what is in it
-            shutil.copytree(
-                source, code / place, copy_function=_link, ignore=_SKIPPED, dirs_exist_ok=True
-            )
+            shutil.copytree(source, code / place, copy_function=_link, ignore=_SKIPPED, dirs_exist_ok=True)
             continue
         target = code / place / source.name if place.endswith("/") or not place else code / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -267,7 +265,13 @@ def _drop_broken_stack(cloud: LocalCloud) -> None:
         status = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"]
     except ClientError:
         return
-    if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"):
+    if status in (
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "CREATE_FAILED",
+        "DELETE_FAILED",
+        "REVIEW_IN_PROGRESS",
+    ):
         cloudformation.delete_stack(StackName=STACK)
         cloudformation.get_waiter("stack_delete_complete").wait(
             StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}

@@ -14,8 +14,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 __all__ = ["Front", "Route", "routes_from_outputs", "upstream_path"]
 
@@ -99,7 +101,9 @@ def forwarded_headers(
     return [("Host", gateway), *kept, *ours.items()]
 
 
-def request_body(headers: Mapping[str, str], stream: BinaryIO) -> tuple[int | None, Iterator[bytes]]:
+def request_body(
+    headers: Mapping[str, str] | Message, stream: BufferedIOBase
+) -> tuple[int | None, Iterator[bytes]]:
     """The body's length (None when it came chunked) and its bytes, read as they are wanted."""
     coding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
     if coding is not None:
@@ -113,16 +117,16 @@ def request_body(headers: Mapping[str, str], stream: BinaryIO) -> tuple[int | No
     return int(length), _exactly(stream, int(length))
 
 
-def _exactly(stream: BinaryIO, left: int) -> Iterator[bytes]:
+def _exactly(stream: BufferedIOBase, left: int) -> Iterator[bytes]:
     while left:
-        data = stream.read1(min(_CHUNK, left)) if hasattr(stream, "read1") else stream.read(min(_CHUNK, left))
+        data = stream.read1(min(_CHUNK, left))
         if not data:
             raise BadRequest("the body ended early")
         left -= len(data)
         yield data
 
 
-def _chunked(stream: BinaryIO) -> Iterator[bytes]:
+def _chunked(stream: BufferedIOBase) -> Iterator[bytes]:
     while True:
         head = stream.readline(1024).split(b";")[0].strip()
         try:
@@ -237,7 +241,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _problem(self, status: int, detail: str) -> None:
         title = http.client.responses[status]
-        body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+        body = json.dumps(
+            {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        ).encode()
         self.close_connection = True
         self.send_response_only(status)
         self.send_header("Content-Type", "application/problem+json")
