@@ -1,4 +1,4 @@
-"""Says who calls. It always lets the request through: the handlers answer 401 in their own dialect's shape."""
+"""Says who calls. It lets every request through: the handlers answer 401 in their dialect's shape."""
 
 from __future__ import annotations
 

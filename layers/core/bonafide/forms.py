@@ -1,4 +1,4 @@
-"""What clients write: forms (multipart or urlencoded), JSON, booleans in every spelling, preferences (RFC 7240)."""
+"""What clients write: forms, JSON, booleans in every spelling, preferences (RFC 7240)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _basename(name: str | None) -> str | None:
 
 
 def loads(text: str) -> Any:
-    """Read JSON as the standard says: no NaN, no Infinity. Raises `InvalidRequest` with code ``invalid_json``."""
+    """Read JSON as the standard says: no NaN, no Infinity. Raises `InvalidRequest` (``invalid_json``)."""
     try:
         return json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
 """HTTP in one place: what a request says, what an answer looks like, which error has which status.
 
 Every dialect reads its requests through `Request` and answers with `Response`; status numbers appear in
-this file only (elsewhere as names of `Status`). Errors are RFC 9457 problem details of type ``about:blank``: the
-machine name is ``code``, and the title is the status' own phrase, as that type demands.
+this file only (elsewhere as names of `Status`). Errors are RFC 9457 problem details of type
+``about:blank``: the machine name is ``code``, and the title is the status' own phrase.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 class Request:
     """A request as the gateway's REST proxy event told it, made regular.
 
-    ``path`` begins with the API's own first segment (no stage, no base path) and has no repeated slashes; header
-    names are lower case; ``body`` is bytes whatever the event carried; ``base_url`` is what a client must put
-    before ``path``.
+    ``path`` begins with the API's own first segment (no stage, no base path) and has no repeated slashes;
+    header names are lower case; ``body`` is bytes whatever the event carried; ``base_url`` is what a client
+    must put before ``path``.
     """
 
     method: str
@@ -250,7 +250,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def proxy(self, request: Request | None = None) -> dict[str, Any]:
-        """Return the Lambda proxy answer: request ids echoed, security headers set, base64 if it is no text."""
+        """Return the Lambda proxy answer: request ids echoed, security headers set, base64 if no text."""
         headers = _SECURITY | ids(request) | dict(self.headers)
         body = b"" if request and request.method == "HEAD" else self.body
         try:

@@ -91,9 +91,9 @@ def create(
 def check(plain: str, now: datetime) -> tuple[TokenRecord | None, str]:
     """Return (record, ``""``) for a good token, else (``None``, reason).
 
-    Reasons: ``invalid_token``, ``expired_token``, ``revoked_token``; only who holds the whole token learns the
-    last two. An unknown token costs the same read as a known one. Raises `Unavailable` if the table is broken:
-    nobody is let in, and nobody is told that a good token is bad.
+    Reasons: ``invalid_token``, ``expired_token``, ``revoked_token``; only who holds the whole token learns
+    the last two. An unknown token costs the same read as a known one. Raises `Unavailable` if the table is
+    broken: nobody is let in, and nobody is told that a good token is bad.
     """
     match = _TOKEN.fullmatch(plain)
     if match is None:
@@ -142,8 +142,9 @@ def may_grant(
 def presented(headers: Mapping[str, str]) -> str | None:
     """Return the token in ``headers`` (lower-case names), in whatever spelling; ``None`` without any.
 
-    ``Authorization``: ``Bearer T``, ``T`` alone, ``Token token=T``, ``Token T``, or Basic with T as the password (or
-    as the user, without a password); or ``X-API-Key: T``. If there are several, the first that is formed like a token.
+    ``Authorization``: ``Bearer T``, ``T`` alone, ``Token token=T``, ``Token T``, or Basic with T as the
+    password (or as the user, without a password); or ``X-API-Key: T``. Of several the first that is
+    formed like a token.
     """
     found = [_authorization(headers.get("authorization", "")), headers.get("x-api-key", "").strip()]
     given = [value for value in found if value]

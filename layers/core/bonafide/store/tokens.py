@@ -82,7 +82,8 @@ def touch(record: TokenRecord, *, now: datetime, before: datetime) -> None:
         tenant_key(record.tenant),
         f"TOKEN#{record.hash}",
         set_={"last_used_at": _epoch(now)},
-        condition="attribute_exists(pk) AND (attribute_not_exists(#last_used_at) OR #last_used_at <= :before)",
+        condition="attribute_exists(pk)"
+        " AND (attribute_not_exists(#last_used_at) OR #last_used_at <= :before)",
         values={"before": _epoch(before)},
     )
 

@@ -1,0 +1,1 @@
+"""The native dialect: the core's own words on the wire."""
