@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,10 +43,8 @@ class Handler(BaseHTTPRequestHandler):
             queue = self.server.routes.get(self.path.partition("?")[0], [status(404)])
             route = queue.pop(0) if len(queue) > 1 else queue[0]
         self.close_connection = True
-        try:
+        with suppress(OSError):  # the client has gone, as a careful one does
             route(self)
-        except OSError:
-            pass  # the client has gone, as a careful one does
 
     do_GET = do_POST = do_HEAD = _serve  # noqa: N815 - names that http.server asks for
 

@@ -1,97 +1,26 @@
-"""Deliveries from the bus event to the endpoint, with a clock of our own and a real, misbehaving server."""
+"""Deliveries from the bus event to the endpoint, with a clock of our own; the handler with a real server."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bonafide import delivery as room
 from bonafide import outbound, queue
-from bonafide.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from bonafide.errors import InvalidRequest, Unavailable
 from bonafide.outbound import Posted
 from bonafide.store import webhooks as store
-from bonafide.webhooks import EXHAUSTED_LIMIT, OFFSETS_S, TEST_ATTEMPTS
+from bonafide.webhooks import EXHAUSTED_LIMIT, OFFSETS_S
 from standardwebhooks.webhooks import Webhook
 
 from tests.helpers import server as bad
 from tests.helpers.aws import Aws
 from tests.helpers.server import Server
+from tests.unit.webhook_fixtures import DETAIL, START, World, module_stack, stack, world
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DETAIL = {
-    "schema_version": "1", "event_id": "evt_1", "type": "analysis.completed", "tenant": "acme", "analysis_id": "an_1",
-    "state": "completed", "verdict": {"label": "genuine", "p_fake": 0.02}, "failure": None,
-    "operations": ["image_forgery"], "media_kind": "image", "client_reference": None,
-    "occurred_at": "2026-03-01T11:59:59Z",
-}  # fmt: skip
-
-
-class World:
-    """The queue, the schedules and the clock in one list: what is due next, and when."""
-
-    def __init__(self, stack: Aws, patch: pytest.MonkeyPatch) -> None:
-        self.stack = stack
-        self.now = START
-        self.waiting: list[tuple[datetime, dict[str, Any]]] = []
-        self.buried: list[dict[str, Any]] = []
-        self.posts: list[dict[str, Any]] = []
-        self.answers: dict[str, list[Posted]] = {}
-        self._names: set[str] = set()
-        patch.setattr(queue, "send", lambda message, delay_s=0: self._put(message, delay_s))
-        patch.setattr(queue, "later", self._later)
-        patch.setattr(queue, "bury", lambda message: self.buried.append(message))
-
-    def _put(self, message: Any, delay_s: int) -> None:
-        self.waiting.append((self.now + timedelta(seconds=delay_s), json.loads(json.dumps(message))))
-
-    def _later(self, message: Any, *, delay_s: int, name: str, now: datetime) -> None:
-        assert now == self.now
-        if delay_s > 900 and name in self._names:
-            return
-        self._names.add(name)
-        self._put(message, delay_s)
-
-    def endpoint(self, path: str = "a", *answers: int | str | Posted, **more: Any) -> store.Endpoint:
-        """An endpoint that answers so, the last for ever."""
-        url = f"https://{path}.example/"
-        self.answers[url] = [
-            a if isinstance(a, Posted) else Posted(a, 0.1) if isinstance(a, int) else Posted(None, 0.1, a)
-            for a in answers or (200,)
-        ]
-        return store.create("acme", url, **{"events": [], "now": self.now, **more})[0]
-
-    def post(self, url: str, body: bytes, headers: dict[str, str], *, timeout_s: float) -> Posted:
-        assert timeout_s == 20.0
-        self.posts.append({"url": url, "body": body, "at": self.now, **headers})
-        queue_of = self.answers[url]
-        return queue_of.pop(0) if len(queue_of) > 1 else queue_of[0]
-
-    def receive(self, message: Any) -> None:
-        room.receive(message, clock=lambda: self.now, poster=self.post)
-
-    def event(self, **change: Any) -> None:
-        self.receive({"detail-type": "analysis.completed", "detail": DETAIL | change})
-
-    def run(self) -> None:
-        """Let time pass until nothing is due any more."""
-        while self.waiting:
-            self.waiting.sort(key=lambda pair: pair[0])
-            moment, message = self.waiting.pop(0)
-            self.now = max(self.now, moment)
-            self.receive(message)
-
-    def log(self, endpoint: store.Endpoint) -> list[store.Delivery]:
-        return store.deliveries("acme", endpoint.id, limit=100)
-
-
-@pytest.fixture
-def world(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    aws.use("deliver_webhook")
-    yield World(aws, monkeypatch)
-
+__all__ = ["module_stack", "stack", "world"]  # fixtures
 
 # ---- fan out -----------------------------------------------------------------------------------------
 
@@ -164,13 +93,17 @@ def test_fan_out_that_died_half_way_is_completed_by_the_second_message(
 
 @pytest.mark.parametrize(
     "message",
-    [{}, {"detail": None}, {"detail": {}}, {"detail": DETAIL | {"occurred_at": "soon"}}, {"delivery": {}},
-     {"detail": DETAIL | {"occurred_at": "2026-03-01T12:00:00"}}, {"detail": DETAIL | {"type": "x"}},
-     {"delivery": {"tenant": "acme", "webhook_id": "w", "delivery_id": "d", "number": "x"}}, {"delivery": "x"}],
-)  # fmt: skip
-def test_what_is_no_message_is_refused(world: World, message: Any) -> None:
+    [
+        *({}, {"detail": None}, {"detail": {}}, {"delivery": {}}, {"delivery": "x"}),
+        {"detail": DETAIL | {"occurred_at": "soon"}},
+        {"detail": DETAIL | {"occurred_at": "2026-03-01T12:00:00"}},
+        {"detail": DETAIL | {"type": "x"}},
+        {"delivery": {"tenant": "acme", "webhook_id": "w", "delivery_id": "d", "number": "x"}},
+    ],
+)
+def test_what_is_no_message_is_refused(message: Any) -> None:
     with pytest.raises(InvalidRequest):
-        world.receive(message)
+        room.receive(message, clock=lambda: START)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "1"])
@@ -253,7 +186,7 @@ def test_endpoint_that_fails_for_days_is_disabled(world: World) -> None:
     world.now += timedelta(days=4.5)
     world.event(event_id="evt_2")
     world.run()
-    assert "Nothing was delivered for 6 days." == store.get("acme", endpoint.id).disabled_reason
+    assert store.get("acme", endpoint.id).disabled_reason == "Nothing was delivered for 6 days."
 
 
 def test_success_between_failures_keeps_an_endpoint_alive(world: World) -> None:
@@ -283,158 +216,6 @@ def test_waiting_deliveries_of_a_switched_off_endpoint_are_given_up(world: World
     assert world.buried == []
 
 
-# ---- any message twice, any run dead ------------------------------------------------------------------
-
-
-def test_every_message_twice_changes_nothing(world: World) -> None:
-    endpoint = world.endpoint("a", 500, 500, 500, 500, 500, 200)
-    world.event()
-    world.event()
-    while world.waiting:
-        world.waiting.sort(key=lambda pair: pair[0])
-        moment, message = world.waiting.pop(0)
-        world.now = max(world.now, moment)
-        world.receive(message)
-        world.receive(message)
-    assert len(world.posts) == 6
-    assert [a.number for a in world.log(endpoint)[0].attempts] == [1, 2, 3, 4, 5, 6]
-
-
-def test_twin_of_a_running_attempt_comes_back_later(world: World) -> None:
-    endpoint = world.endpoint("a")
-    other = world.endpoint("b")
-    world.event()
-    message = world.waiting[0][1]
-    due = message["delivery"]
-    assert store.claim("acme", due["webhook_id"], due["delivery_id"], 1, world.now)
-    with pytest.raises(Unavailable):
-        world.receive(message)
-    world.now += timedelta(seconds=store.LEASE_S)
-    world.receive(message)
-    world.receive(message)
-    assert len(world.posts) == 1
-    assert {e.id for e in (endpoint, other)} >= {due["webhook_id"]}
-
-
-def test_run_that_died_after_logging_is_followed_up_by_the_second_message(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    endpoint = world.endpoint("a", 500, 200)
-    with monkeypatch.context() as patch:
-
-        def broken(*_: Any, **__: Any) -> None:
-            raise Unavailable("no queue")
-
-        patch.setattr(queue, "later", broken)
-        with pytest.raises(Unavailable):
-            world.event()
-    assert world.waiting == []
-    (logged,) = world.log(endpoint)
-    world.receive(
-        {"delivery": {"tenant": "acme", "webhook_id": endpoint.id, "delivery_id": logged.id, "number": 1}}
-    )
-    assert len(world.waiting) == 1
-    world.run()
-    assert world.log(endpoint)[0].state == "delivered"
-    assert len(world.posts) == 2
-
-
-def test_event_repeated_after_a_run_died_following_up_still_mends_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With one endpoint the queue holds only the event's own message: it must carry the delivery on."""
-    endpoint = world.endpoint("a", 500, 200)
-    with monkeypatch.context() as patch:
-
-        def broken(*_: Any, **__: Any) -> None:
-            raise Unavailable("no queue")
-
-        patch.setattr(queue, "later", broken)
-        with pytest.raises(Unavailable):
-            world.event()
-    world.event()
-    world.run()
-    assert world.log(endpoint)[0].state == "delivered"
-
-
-def test_late_twin_of_an_old_attempt_is_dropped(world: World) -> None:
-    endpoint = world.endpoint("a", 500, 200)
-    world.event()
-    first = {"delivery": world.waiting[0][1]["delivery"] | {"number": 1}}
-    world.run()
-    world.receive(first)
-    world.receive({"delivery": first["delivery"] | {"delivery_id": "dlv_none"}})
-    assert (len(world.posts), len(world.log(endpoint)), world.waiting) == (2, 1, [])
-
-
-# ---- test events and redelivery ------------------------------------------------------------------------
-
-
-def test_test_event_goes_to_that_endpoint_even_if_it_is_disabled(world: World) -> None:
-    endpoint = world.endpoint("a", 200, events=["analysis.failed"])
-    store.disable("acme", endpoint.id, "off", world.now)
-    made = room.send_test("acme", endpoint.id, world.now)
-    assert made.state == "pending"
-    world.run()
-    assert json.loads(world.posts[0]["body"])["type"] == "webhook.test"
-    assert store.delivery("acme", endpoint.id, made.id).state == "delivered"
-    assert not store.get("acme", endpoint.id).enabled
-
-
-def test_failing_test_event_gives_up_early_and_does_not_count(world: World) -> None:
-    endpoint = world.endpoint("a", 500)
-    made = room.send_test("acme", endpoint.id, world.now)
-    world.run()
-    assert len(world.posts) == TEST_ATTEMPTS
-    assert store.delivery("acme", endpoint.id, made.id).state == "exhausted"
-    seen = store.get("acme", endpoint.id)
-    assert (seen.exhausted, seen.failing_since, world.buried) == (0, None, [])
-
-
-def test_redelivery_is_a_new_delivery_of_the_same_message(world: World) -> None:
-    endpoint = world.endpoint("a", 200)
-    world.event()
-    (old,) = world.log(endpoint)
-    world.now += timedelta(hours=1)
-    new = room.redeliver("acme", endpoint.id, old.id, now=world.now)
-    world.run()
-    assert new.id > old.id
-    assert new.redelivery_of == old.id
-    assert [p["webhook-id"] for p in world.posts] == ["evt_1", "evt_1"]
-    assert world.posts[0]["body"] == world.posts[1]["body"]
-    assert [d.id for d in world.log(endpoint)] == [new.id, old.id]
-
-
-def test_redelivery_needs_an_enabled_endpoint_and_a_known_delivery(world: World) -> None:
-    endpoint = world.endpoint("a", 410)
-    world.event()
-    (old,) = world.log(endpoint)
-    with pytest.raises(Conflict) as caught:
-        room.redeliver("acme", endpoint.id, old.id, now=world.now)
-    assert caught.value.code == "webhook_disabled"
-    for tenant, webhook, delivery in (
-        ("acme", endpoint.id, "x"),
-        ("acme", "x", old.id),
-        ("other", endpoint.id, old.id),
-    ):
-        with pytest.raises(NotFound):
-            room.redeliver(tenant, webhook, delivery, now=world.now)
-    with pytest.raises(NotFound):
-        room.send_test("other", endpoint.id, world.now)
-
-
-def test_what_could_not_be_queued_leaves_no_trace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoint = world.endpoint()
-
-    def broken(*_: Any, **__: Any) -> None:
-        raise Unavailable("no queue")
-
-    monkeypatch.setattr(queue, "send", broken)
-    with pytest.raises(Unavailable):
-        room.send_test("acme", endpoint.id, world.now)
-    assert world.log(endpoint) == []
-
-
 # ---- the real handler, client, queue and signature -------------------------------------------------------
 
 
@@ -443,20 +224,20 @@ def record(body: str, message_id: str = "m1") -> dict[str, Any]:
 
 
 @pytest.mark.loopback
-def test_handler_delivers_to_a_real_server_and_the_signature_verifies(aws: Aws) -> None:
+def test_handler_delivers_to_a_real_server_and_the_signature_verifies(stack: Aws) -> None:
     environment = {"ALLOW_LOOPBACK": "true"}
     with Server() as server:
         server.on("/hook", bad.status(500), bad.status(204))
-        aws.use("deliver_webhook", **environment)
+        stack.use("deliver_webhook", **environment)
         endpoint, secret = store.create("acme", server.url("/hook"), [], now=START)
         envelope = json.dumps({"detail-type": "analysis.completed", "detail": DETAIL})
-        answer = aws.invoke("deliver_webhook", {"Records": [record(envelope)]}, environment=environment)
+        answer = stack.invoke("deliver_webhook", {"Records": [record(envelope)]}, environment=environment)
         assert answer == {"batchItemFailures": []}
         (waiting,) = store.deliveries("acme", endpoint.id)
         assert (waiting.state, waiting.attempts[0].status) == ("pending", 500)
         due = {"tenant": "acme", "webhook_id": endpoint.id, "delivery_id": waiting.id, "number": 2}
         retry = {"Records": [record(json.dumps({"delivery": due}))]}
-        assert aws.invoke("deliver_webhook", retry, environment=environment) == {"batchItemFailures": []}
+        assert stack.invoke("deliver_webhook", retry, environment=environment) == {"batchItemFailures": []}
         assert store.delivery("acme", endpoint.id, waiting.id).state == "delivered"
     first, second = server.requests
     for got in (first, second):
@@ -466,9 +247,9 @@ def test_handler_delivers_to_a_real_server_and_the_signature_verifies(aws: Aws) 
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == "evt_1"
 
 
-def test_handler_puts_back_only_what_failed(aws: Aws) -> None:
+def test_handler_puts_back_only_what_failed(stack: Aws) -> None:
     good = json.dumps({"detail": DETAIL})
-    answer = aws.invoke("deliver_webhook", {"Records": [record("{", "bad"), record(good, "good")]})
+    answer = stack.invoke("deliver_webhook", {"Records": [record("{", "bad"), record(good, "good")]})
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
 
 
@@ -484,11 +265,11 @@ def test_handler_puts_back_only_what_failed(aws: Aws) -> None:
     ],
 )
 def test_each_misbehaviour_is_logged(
-    aws: Aws, route: bad.Route, status: int | None, error: str | None
+    stack: Aws, route: bad.Route, status: int | None, error: str | None
 ) -> None:
     with Server() as server:
         server.on("/", route)
-        aws.use("deliver_webhook", ALLOW_LOOPBACK="true")
+        stack.use("deliver_webhook", ALLOW_LOOPBACK="true")
         endpoint, _ = store.create("acme", server.url(), [], now=START)
         room.receive({"detail": DETAIL}, clock=lambda: START, poster=outbound.post)
         (logged,) = store.deliveries("acme", endpoint.id)

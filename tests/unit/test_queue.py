@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +11,12 @@ from bonafide import queue
 from bonafide.errors import Unavailable
 
 from tests.helpers.aws import Aws
+from tests.unit.webhook_fixtures import module_stack, stack
+
+__all__ = ["module_stack", "stack"]  # fixtures
+pytestmark = pytest.mark.usefixtures("stack")
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def stack(aws: Aws) -> Iterator[Aws]:
-    aws.use("deliver_webhook")
-    yield aws
 
 
 def schedules(stack: Aws) -> list[dict[str, Any]]:
@@ -73,6 +70,6 @@ def test_same_name_schedules_once(stack: Aws) -> None:
 
 
 def test_missing_queue_is_unavailable(stack: Aws) -> None:
-    stack.client("sqs").delete_queue(QueueUrl=stack.queue)
+    stack.use("deliver_webhook", WEBHOOK_QUEUE_URL=stack.queue + "-none")
     with pytest.raises(Unavailable):
         queue.send({"a": 1})

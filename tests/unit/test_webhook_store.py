@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,15 +13,13 @@ from bonafide.store import table, webhooks
 from bonafide.webhooks import EventType
 
 from tests.helpers.aws import Aws
+from tests.unit.webhook_fixtures import module_stack, stack
+
+__all__ = ["module_stack", "stack"]  # fixtures
+pytestmark = pytest.mark.usefixtures("stack")
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "https://hooks.example/bonafide?token=x"
-
-
-@pytest.fixture(autouse=True)
-def stack(aws: Aws) -> Iterator[Aws]:
-    aws.use("deliver_webhook")
-    yield aws
 
 
 def make(tenant: str = "acme", **more: Any) -> tuple[webhooks.Endpoint, str]:

@@ -111,7 +111,7 @@ def test_signature_covers_id_and_timestamp(change: dict[str, str]) -> None:
     ],
 )
 def test_malformed_secret_or_id_is_an_error(secrets: list[str], message_id: str) -> None:
-    with pytest.raises(ValueError, match="secret|id"):
+    with pytest.raises(ValueError, match=r"secret|id"):
         sign(secrets, message_id, 0, b"")
 
 
@@ -234,13 +234,12 @@ def test_trial_has_the_shape_of_an_event() -> None:
     assert sent["data"]["webhook_id"] == "wh_1"
 
 
-@given(
-    st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)), st.integers(1, 10**9)
-)
-def test_delivery_ids_are_deterministic_and_sort_by_time(moment: datetime, later_ms: int) -> None:
+@given(st.integers(1_577_836_800, 4_102_444_800), st.integers(1, 10**9))
+def test_delivery_ids_are_deterministic_and_sort_by_time(epoch: int, later_ms: int) -> None:
+    moment = datetime.fromtimestamp(epoch, UTC)
     first = delivery_id("wh_1", "evt_1", moment)
     assert first == delivery_id("wh_1", "evt_1", moment)
     assert first != delivery_id("wh_2", "evt_1", moment)
     assert first != delivery_id("wh_1", "evt_2", moment)
-    assert first < delivery_id("wh_1", "evt_2", moment + timedelta(milliseconds=later_ms + 1))
+    assert first < delivery_id("wh_1", "evt_2", moment + timedelta(milliseconds=later_ms))
     assert len(first) == 30

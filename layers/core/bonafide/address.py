@@ -38,22 +38,21 @@ _V6_UNICAST = ipaddress.IPv6Network("2000::/3")
 _V6_REFUSED = tuple(
     map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "2620:4f:8000::/48"))
 )
-# Ports below 1024 are refused but for the web's own; these above it speak something else that HTTP may upset.
+# Below 1024 only the web ports pass; these above it speak something else that a request may upset.
 _PORTS_REFUSED = frozenset(
     (*(1080, 1433, 1521, 2049, 2375, 2379, 3128, 3306, 3389, 3659, 4045, 5060, 5061, 5432, 5672, 5900, 6000),
      *(6379, 6566, *range(6665, 6670), 6697, 9092, 9200, 9300, 10080, 10250, 11211, 27017))
 )  # fmt: skip
 _URL = re.compile(
-    r"(https?)://(\[[0-9a-f:.]+\]|[^\s/?#@\\:\[\]%]+)(?::([0-9]{1,5}))?([/?#][^\s\x00-\x1f\x7f\\]*)?", re.I
+    r"(https?)://(\[[0-9a-f:.]+\]|[^\s/?#@\\:\[\]%]+)(?::([0-9]{1,5}))?([/?#][^\s\x00-\x1f\x7f\\]*)?",
+    re.IGNORECASE,
 )
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 
 
-# Names that never mean the open internet: RFC 6761, 6762, 7686, 8375 and ICANN's reservation of .internal.
-_LOCAL_NAME = re.compile(
-    r"(?:.*\.)?(?:localhost|localdomain|local|internal|home\.arpa|onion|test|invalid)\.?"
-)
+# Names that never mean the open internet: RFC 6761, 6762, 7686, 8375, and ICANN's reservation of .internal.
+_LOCAL_NAME = re.compile(r"(?:.*\.)?(?:localhost|localdomain|local|internal|home\.arpa|onion)\.?")
 
 
 @dataclass(frozen=True)
