@@ -170,6 +170,7 @@ saved at quality 75 or below, under 192 pixels, or no earlier save visible. Sile
 score is worth little: that half is an assumption, not a measured share. Splices are synthetic (blobs of
 2–20 %, soft edge, half of them copy-moves off the grid); real edits are harder. Captions, logos and
 retouching are edits too and are found as such. First save at a higher quality than the last: silent.
+Blocks with clipped colours never count as pasted, so a paste into or of an over-exposed area is missed.
 Pictures: genuine web photographs; each corpus has one typical quality, so corpora are few kinds of camera chain.
 Twins and splices have the same size by construction; the trivial probe is the better of bytes a pixel and size.
 """

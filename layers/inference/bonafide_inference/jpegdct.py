@@ -34,10 +34,12 @@ _STRIP = 64
 
 @dataclass(frozen=True)
 class Luma:
-    """``plane``: uint8 (height, width), cropped to whole blocks; ``table``: 64 steps, row-major."""
+    """``plane``: uint8 (height, width), cropped to whole blocks; ``table``: 64 steps, row-major;
+    ``clipped``: bool (block rows, columns), blocks with colours at the end of the scale."""
 
     plane: NDArray[np.uint8]
     table: NDArray[np.float64]
+    clipped: NDArray[np.bool_]
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -63,9 +65,22 @@ def read_luma(path: str) -> Luma | None:
         if image.mode not in ("YCbCr", "L"):
             return None  # stored as RGB: no luma plane to speak of
         pixels = np.asarray(image)
-    plane = pixels if pixels.ndim == 2 else pixels[..., 0]
-    rows, columns = plane.shape[0] // 8 * 8, plane.shape[1] // 8 * 8
-    return Luma(np.ascontiguousarray(plane[:rows, :columns]), np.array(tables[0], dtype=np.float64))
+        plane = pixels if pixels.ndim == 2 else pixels[..., 0]
+        rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
+        clipped = _clipped(image, rows, columns)
+    cropped = np.ascontiguousarray(plane[: rows * 8, : columns * 8])
+    return Luma(cropped, np.array(tables[0], dtype=np.float64), clipped)
+
+
+def _clipped(image: Image.Image, rows: int, columns: int) -> NDArray[np.bool_]:
+    """Blocks in which more than one pixel in fifty has a colour channel at 0 or 255."""
+    out = np.zeros((rows, columns), dtype=bool)
+    for top in range(0, rows, _STRIP):
+        bottom = min(rows, top + _STRIP)
+        strip = np.asarray(image.crop((0, top * 8, columns * 8, bottom * 8)).convert("RGB"))
+        ends = ((strip <= 1) | (strip >= 254)).any(axis=-1)
+        out[top:bottom] = ends.reshape(bottom - top, 8, columns, 8).mean(axis=(1, 3)) > 0.02
+    return out
 
 
 def standard_quality(table: NDArray[np.float64]) -> int:
