@@ -70,7 +70,7 @@ def describe(stream: Any) -> dict[str, Any]:
     """One `bonafide.model.Track` as a dict, from headers only."""
     context = stream.codec_context
     kind = stream.type if stream.type in ("video", "audio", "subtitle") else "data"
-    track: dict[str, Any] = {"index": stream.index, "type": kind, "codec": context.name if context else "unknown"}
+    track: dict[str, Any] = {"index": stream.index, "type": kind, "codec": _codec(context)}
     if stream.duration is not None and stream.duration >= 0 and stream.time_base:
         track["duration_s"] = round(float(stream.duration * stream.time_base), 3)
     if kind == "video" and context:
@@ -79,6 +79,11 @@ def describe(stream: Any) -> dict[str, Any]:
     if kind == "audio" and context:
         track |= {"rate_hz": context.sample_rate or None, "channels": context.channels or None}
     return track
+
+
+def _codec(context: Any) -> str:
+    """The format's name, not that of the decoder at hand (mp3, not mp3float)."""
+    return str(context.codec.canonical_name) if context else "unknown"
 
 
 def encoders(container: Any) -> list[tuple[str, str]]:

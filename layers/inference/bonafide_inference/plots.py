@@ -67,13 +67,16 @@ def spectrogram(
 
 def contact_sheet(frames: Sequence[tuple[str, NDArray[Any]]], columns: int = 4, tile: int = 240) -> Image.Image:
     """A grid of captioned pictures (uint8 RGB), each fitted into ``tile`` pixels."""
-    rows = -(-len(frames) // columns)
-    sheet = Image.new("RGB", (columns * (tile + 6) + 6, max(1, rows) * (tile + 24) + 6), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    for place, (caption, rgb) in enumerate(frames):
+    thumbs = []
+    for caption, rgb in frames:
         small = Image.fromarray(rgb)
         small.thumbnail((tile, tile))
-        x, y = 6 + place % columns * (tile + 6), 6 + place // columns * (tile + 24)
+        thumbs.append((caption, small))
+    rows, tall = -(-len(thumbs) // columns), max((small.height for _, small in thumbs), default=tile)
+    sheet = Image.new("RGB", (columns * (tile + 6) + 6, max(1, rows) * (tall + 24) + 6), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for place, (caption, small) in enumerate(thumbs):
+        x, y = 6 + place % columns * (tile + 6), 6 + place // columns * (tall + 24)
         sheet.paste(small, (x, y))
         draw.text((x, y + small.height + 2), caption, fill="black", font=font)
     return sheet
