@@ -238,7 +238,7 @@ def _sam_deploy(cloud: LocalCloud, template: Path, parameters: Mapping[str, str]
     environment = cloud.aws_env() | {
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.2",
-        "__SAM_CLI_APP_DIR": str(cloud.root / "sam"),
+        "__SAM_CLI_APP_DIR": str(_quiet_sam(cloud)),
     }
     result = subprocess.run(
         [sys.executable, "-m", "samcli", "deploy", *words],
@@ -254,6 +254,14 @@ def _sam_deploy(cloud: LocalCloud, template: Path, parameters: Mapping[str, str]
     if result.returncode:
         last = "\n".join(result.stdout.splitlines()[-40:])
         raise CloudError(f"sam deploy failed; all of it is in {cloud.root / 'deploy.log'}\n{last}")
+
+
+def _quiet_sam(cloud: LocalCloud) -> Path:
+    """Give sam a home where it has just looked for a newer version of itself: a deploy asks no network."""
+    home = cloud.root / "sam"
+    home.mkdir(exist_ok=True)
+    (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": datetime.now(UTC).timestamp()}))
+    return home
 
 
 def _drop_broken_stack(cloud: LocalCloud) -> None:

@@ -153,7 +153,7 @@ class Front:
 
     def start(self) -> None:
         """Serve on a thread of its own."""
-        threading.Thread(target=self._server.serve_forever, daemon=True, name="front").start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="front").start()
 
     def stop(self) -> None:
         """Take no more requests."""

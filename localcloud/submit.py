@@ -93,17 +93,16 @@ class Client:
         ``wishes`` go along as they are: operations, options, client_reference.
         """
         wanted = {key: value for key, value in wishes.items() if value}
-        key = {"Idempotency-Key": str(uuid.uuid4())}
         if isinstance(what, str) and is_url(what):
-            return self._post("/v1/analyses", {"url": what, **wanted}, key)
+            return self._post("/v1/analyses", {"url": what, **wanted}, _once())
         path = Path(what)
         if path.stat().st_size <= INLINE_BYTES:
             try:
-                return self._inline(path, wanted, key)
+                return self._inline(path, wanted, _once())
             except Refused as refusal:
                 if refusal.status != http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                     raise
-        return self._post("/v1/analyses", {"upload_id": self.upload(path), **wanted}, key)
+        return self._post("/v1/analyses", {"upload_id": self.upload(path), **wanted}, _once())
 
     def upload(self, path: Path) -> str:
         """Send a file of any size by presigned form; return its upload id."""
@@ -212,6 +211,11 @@ class Client:
             raise Unreachable(f"{url.scheme}://{url.netloc} does not answer: {error}") from error
         finally:
             connection.close()
+
+
+def _once() -> dict[str, str]:
+    """Name this attempt: whoever repeats it with the same key gets the same analysis."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
 
 
 def _words(value: Any) -> str:
