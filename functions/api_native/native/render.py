@@ -8,7 +8,17 @@ from bonafide.model import Analysis, Artifact, State
 from bonafide.store.webhooks import Delivery, Endpoint
 from bonafide.tokens import TokenRecord
 
-__all__ = ["FINISHED", "analysis", "artifacts", "delivery", "page", "token", "webhook"]
+__all__ = [
+    "FINISHED",
+    "analysis",
+    "artifacts",
+    "delivery",
+    "find_artifact",
+    "page",
+    "summary",
+    "token",
+    "webhook",
+]
 
 FINISHED = frozenset((State.COMPLETED, State.FAILED, State.DELETED))
 _HIDDEN = {"tenant", "media_ref", "cost_usd"}
@@ -25,6 +35,20 @@ def analysis(value: Analysis, base_url: str) -> dict[str, Any]:
         **plain,
         "cost": None if value.cost_usd is None else {"usd": value.cost_usd},
         "artifacts": artifacts(value, base_url),
+        "links": {"self": where, "artifacts": f"{where}/artifacts"},
+    }
+
+
+def summary(value: Analysis, base_url: str) -> dict[str, Any]:
+    """Return what a list shows of an analysis: all but evidence, which would not fit a hundred times."""
+    plain = value.model_dump(mode="json", exclude=_HIDDEN | {"results", "versions"})
+    kept = {"operation", "outcome", "verdict", "p_fake", "reason"}
+    where = f"{base_url}/v1/analyses/{value.id}"
+    return {
+        "object": "analysis",
+        **plain,
+        "results": [result.model_dump(mode="json", include=kept) for result in value.results],
+        "cost": None if value.cost_usd is None else {"usd": value.cost_usd},
         "links": {"self": where, "artifacts": f"{where}/artifacts"},
     }
 

@@ -70,7 +70,7 @@ def list_(call: Call) -> Response:
     )
     shown = [a for a in found if query.state is State.DELETED or a.state is not State.DELETED]
     following = cursor.pack(call, before)
-    entries = [render.analysis(analysis, call.request.base_url) for analysis in shown]
+    entries = [render.summary(analysis, call.request.base_url) for analysis in shown]
     return json_response(render.page(entries, following), headers=cursor.link(call.request, following))
 
 

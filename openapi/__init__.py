@@ -1,0 +1,1 @@
+"""The OpenAPI documents, one an API, and what writes them: ``make openapi``."""
