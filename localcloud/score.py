@@ -1,4 +1,4 @@
-"""``python -m localcloud.score OPERATION DIR OUT``: one operation over every file of a folder, without any cloud.
+"""``python -m localcloud.score OPERATION DIR OUT``: one operation over a folder, without any cloud.
 
 One JSON line a file, in the order of the sorted paths: path, outcome, p_fake, llr, reason, model, seconds.
 A bad file is a line like any other. Interrupted, it leaves the lines that are done.
@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("operation", choices=[str(operation) for operation in Operation], metavar="OPERATION")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("out", metavar="OUT", help="a .jsonl file, or - for standard output")
-    parser.add_argument("--models", help="folder of further model folders (they run in shadow unless promoted)")
+    parser.add_argument(
+        "--models", help="folder of further model folders (they run in shadow unless promoted)"
+    )
     arguments = parser.parse_args(argv)
     if not arguments.folder.is_dir():
         parser.error(f"{arguments.folder} is not a folder")
@@ -71,7 +73,11 @@ def score_file(path: str, operation: Operation, *, models_dir: str | None = None
     started = time.monotonic()
     try:
         media = inspect(path)
-        finding = _refused(media, operation) if isinstance(media, Refusal) else _ask(path, media, operation, models_dir)
+        finding = (
+            _refused(media, operation)
+            if isinstance(media, Refusal)
+            else _ask(path, media, operation, models_dir)
+        )
     except OSError as error:
         words = error.strerror or type(error).__name__
         finding = Finding(operation=operation, outcome=Outcome.FAILED, reason="unreadable_file", detail=words)

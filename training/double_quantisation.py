@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from bonafide_inference.detectors.double_quantisation.detector import measure
+from numpy.typing import NDArray
 from PIL import Image
 
 from training import double_quantisation_card as card
@@ -33,7 +34,7 @@ PER_CORPUS = 90
 
 @dataclass(frozen=True)
 class Measured:
-    """One measured file. ``kind``: twin, splice, laundered, as_is, resaved, resized; ``score`` None = silent."""
+    """One measured file; ``kind``: twin, splice, laundered, as_is, resaved, resized; no ``score``: silent."""
 
     corpus: str
     clear: bool
@@ -74,34 +75,45 @@ def _measure_picture(task: tuple[Row, Row, int]) -> list[Measured]:
     rng = np.random.default_rng((19, place))
     original = Image.open(row.path).convert("RGB")
     donor = forget_history(Image.open(other.path).convert("RGB"), rng)
-    picture = forget_history(original, rng)
+    picture = forget_history(original, rng, least=int(rng.choice([144, 256])))
     found = [_measure(row, "as_is", 0, row.path.read_bytes(), original.size)]
     resave = int(rng.choice(SAVES))
     found.append(_measure(row, "resaved", resave, encode(original, resave, 2), original.size))
     found.append(_measure(row, "resized", 80, encode(picture, 80, 2), picture.size))
     for q2 in SAVES:
         q1 = int(rng.integers(50, q2 - 7))
-        for sample in make_pair(picture, donor, q1, q2, rng):
-            found.append(_measure_sample(row, "splice" if sample.label else "twin", sample, picture.size))
+        pair = make_pair(picture, donor, q1, q2, rng)
+        found += [_measure_sample(row, sample, picture.size) for sample in pair]
         washed, _ = paste(picture, donor, rng)
         first = Image.open(io.BytesIO(encode(washed, q1, 2))).convert("RGB")
         found.append(_measure(row, "laundered", q2, encode(first, q2, 2), picture.size))
     return found
 
 
-def _measure_sample(row: Row, kind: str, sample: Sample, size: tuple[int, int]) -> Measured:
+def _measure_sample(row: Row, sample: Sample, size: tuple[int, int]) -> Measured:
+    kind = "splice" if sample.label else "twin"
     return _measure(row, kind, sample.q2, sample.data, size, sample.mask)
 
 
 def _measure(
-    row: Row, kind: str, q2: int, data: bytes, size: tuple[int, int], mask: np.ndarray | None = None
+    row: Row, kind: str, q2: int, data: bytes, size: tuple[int, int], mask: NDArray[np.bool_] | None = None
 ) -> Measured:
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(data)
         file.flush()
         found = measure(file.name, "jpeg", MIN_GAIN)
     pixels = size[0] * size[1]
-    base = (row.corpus, row.clear, row.path.name, kind, q2, found.score, found.reason, len(data) / pixels, pixels)
+    base = (
+        row.corpus,
+        row.clear,
+        row.path.name,
+        kind,
+        q2,
+        found.score,
+        found.reason,
+        len(data) / pixels,
+        pixels,
+    )
     if mask is None or found.map is None:
         return Measured(*base)
     rows, columns = found.map.shape

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: AUC, F1, bootstrap over groups, a calibrated table by isotonic regression."""
+"""Figures with their uncertainty: AUC, F1, bootstrap over groups, an isotonic calibration table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     rows = [np.flatnonzero(member == i) for i in range(len(names))]
-    draws = [figure(np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))])) for _ in range(rounds)]
+    draws = [
+        figure(np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))]))
+        for _ in range(rounds)
+    ]
     return float(np.nanpercentile(draws, 2.5)), float(np.nanpercentile(draws, 97.5))
 
 

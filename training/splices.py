@@ -34,8 +34,8 @@ def encode(image: Image.Image, quality: int, subsampling: int) -> bytes:
 
 
 def forget_history(image: Image.Image, rng: np.random.Generator, least: int = 256) -> Image.Image:
-    """Shrink by 0.5..0.8 (never below ``least`` on the short side), which wipes an earlier JPEG grid."""
-    scale = max(rng.uniform(0.5, 0.8), least / min(image.size))
+    """Shrink by 0.3..0.8, never below ``least`` on the short side, which wipes an earlier JPEG grid."""
+    scale = max(rng.uniform(0.3, 0.8), least / min(image.size))
     if scale >= 1:
         return image
     size = (round(image.width * scale), round(image.height * scale))
@@ -49,7 +49,9 @@ def _mask(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     centre = rng.uniform(0.25, 0.75, 2) * (width, height)
     angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
     reach = radius * rng.uniform(0.75, 1.3, 9)
-    points = [(centre[0] + r * np.cos(a), centre[1] + r * np.sin(a)) for r, a in zip(reach, angles, strict=True)]
+    points = [
+        (centre[0] + r * np.cos(a), centre[1] + r * np.sin(a)) for r, a in zip(reach, angles, strict=True)
+    ]
     mask = Image.new("L", size, 0)
     ImageDraw.Draw(mask).polygon(points, fill=255)
     return mask.filter(ImageFilter.GaussianBlur(1.0))
@@ -58,7 +60,7 @@ def _mask(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
 def paste(
     base: Image.Image, donor: Image.Image, rng: np.random.Generator
 ) -> tuple[Image.Image, NDArray[np.bool_]]:
-    """Paste a blob of ``donor`` (resized to cover ``base``) into ``base``; also the mask of changed pixels."""
+    """Paste a blob of ``donor`` (resized to cover ``base``) into ``base``; also the changed pixels."""
     mask = _mask(base.size, rng)
     patch = donor.resize(base.size, Image.Resampling.BICUBIC)
     return Image.composite(patch, base, mask), np.asarray(mask) > 127

@@ -1,4 +1,4 @@
-"""``python -m training.train MODEL --data DIR``: make one model's manifest, card and weights, and print its figures."""
+"""``python -m training.train MODEL --data DIR``: make a model's manifest, card and weights."""
 
 from __future__ import annotations
 

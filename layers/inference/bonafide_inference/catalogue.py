@@ -1,4 +1,4 @@
-"""Write the catalogue of detectors where the core reads it: ``python -m bonafide_inference.catalogue [FILE]``."""
+"""``python -m bonafide_inference.catalogue [FILE]``: write the catalogue of detectors that the core reads."""
 
 from __future__ import annotations
 

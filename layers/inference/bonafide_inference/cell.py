@@ -102,7 +102,9 @@ class Cell:
         """
         if task not in self._tasks:
             raise ValueError(f"unknown task {task!r}")
-        request = json.dumps({"task": task, "args": args, "seconds": seconds, "memory_mb": memory_mb}).encode()
+        request = json.dumps(
+            {"task": task, "args": args, "seconds": seconds, "memory_mb": memory_mb}
+        ).encode()
         for _ in range(2):  # a zygote that died between two jobs is found dead here, and replaced
             with self._submit() as job:
                 answer = _converse(job, request, seconds + GRACE_S)
@@ -145,7 +147,7 @@ class Cell:
         ours, theirs = socket.socketpair()
         config = json.dumps({"fd": theirs.fileno(), "tasks": self._tasks, "preload": self._preload})
         try:
-            self._zygote = subprocess.Popen(  # noqa: S603  (our own interpreter, our own module)
+            self._zygote = subprocess.Popen(  # our own interpreter, our own module
                 [sys.executable, "-P", "-m", "bonafide_inference.cell", config],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -229,7 +231,7 @@ _default_lock = threading.Lock()
 
 def run(task: str, args: dict[str, Any], *, seconds: float, memory_mb: int) -> dict[str, Any]:
     """Run an allow-listed task in the process-wide cell. See `Cell.run`."""
-    global _default
+    global _default  # noqa: PLW0603  (one zygote a process is the point)
     with _default_lock:
         if _default is None:
             _default = Cell()

@@ -58,7 +58,9 @@ def open_container(path: str, family: str, *, max_streams: int = 65) -> Any:
 
 def real_streams(container: Any) -> tuple[list[Any], list[Any]]:
     """Video streams without cover pictures, and audio streams, that this build can decode."""
-    video = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and _decodable(s)]
+    video = [
+        s for s in container.streams.video if not s.disposition & Disposition.attached_pic and _decodable(s)
+    ]
     return video, [s for s in container.streams.audio if _decodable(s)]
 
 
@@ -75,7 +77,11 @@ def describe(stream: Any) -> dict[str, Any]:
         track["duration_s"] = round(float(stream.duration * stream.time_base), 3)
     if kind == "video" and context:
         rate = stream.average_rate
-        track |= {"width": context.width, "height": context.height, "fps": round(float(rate), 3) if rate else None}
+        track |= {
+            "width": context.width,
+            "height": context.height,
+            "fps": round(float(rate), 3) if rate else None,
+        }
     if kind == "audio" and context:
         track |= {"rate_hz": context.sample_rate or None, "channels": context.channels or None}
     return track
@@ -87,10 +93,19 @@ def _codec(context: Any) -> str:
 
 
 def encoders(container: Any) -> list[tuple[str, str]]:
-    """Every encoder or writer string of the container and its streams: (where, string), 300 characters each."""
-    wanted = ("encoder", "encoded_by", "writing_application", "software", "com.apple.quicktime.software", "tsse")
+    """Every writer's string of the container and its streams: (where, string of 300 characters at most)."""
+    wanted = (
+        "encoder",
+        "encoded_by",
+        "writing_application",
+        "software",
+        "com.apple.quicktime.software",
+        "tsse",
+    )
     found = []
-    places = [("container", container.metadata)] + [(f"track {s.index}", s.metadata) for s in container.streams]
+    places = [("container", container.metadata)] + [
+        (f"track {s.index}", s.metadata) for s in container.streams
+    ]
     for where, metadata in places:
         for key, value in metadata.items():
             if key.lower() in wanted and value.strip():

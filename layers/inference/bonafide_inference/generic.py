@@ -41,7 +41,8 @@ class OnnxImage:
 class OnnxAudio:
     """Windows of sound in, a score each out; the file's score is their median.
 
-    ``input``: ``{"rate_hz": 16000, "seconds": 4.0, "hop_s": 4.0, "most_windows": 30, "shape": "nt" | "nct"}``;
+    ``input``: ``{"rate_hz": 16000, "seconds": 4.0, "hop_s": 4.0, "most_windows": 30,
+    "shape": "nt" | "nct"}``;
     ``preprocessing``: ``{"peak": true}`` scales each window to full scale.
     """
 
@@ -58,7 +59,9 @@ class OnnxAudio:
         if sound.size < length // 2:
             return Finding(operation=job.manifest.operation, outcome=Outcome.INCONCLUSIVE, reason="too_short")
         starts = _window_starts(sound.size, length, int(wants.get("hop_s", wants["seconds"]) * rate))
-        keep = np.unique(np.linspace(0, len(starts) - 1, int(wants.get("most_windows", 30))).round().astype(int))
+        keep = np.unique(
+            np.linspace(0, len(starts) - 1, int(wants.get("most_windows", 30))).round().astype(int)
+        )
         scores, segments = [], []
         for start in [starts[i] for i in keep]:
             window = np.pad(sound[start : start + length], (0, max(0, length - (sound.size - start))))
@@ -79,7 +82,9 @@ def picture_tensor(
     size = int(wants["size"])
     if wants.get("fit", "stretch") == "crop":
         scale = size / min(picture.size)
-        picture = picture.resize((max(size, round(picture.width * scale)), max(size, round(picture.height * scale))))
+        picture = picture.resize(
+            (max(size, round(picture.width * scale)), max(size, round(picture.height * scale)))
+        )
         left, top = (picture.width - size) // 2, (picture.height - size) // 2
         picture = picture.crop((left, top, left + size, top + size))
     else:
@@ -115,7 +120,11 @@ def _llr(model: LoadedModel, score: float) -> float | None:
 
 def _picture_statistics(picture: Image.Image) -> dict[str, float]:
     small = np.asarray(picture.resize((64, 64)), dtype=np.float32)
-    return {"mean": float(small.mean()), "std": float(small.std()), "megapixels": picture.width * picture.height / 1e6}
+    return {
+        "mean": float(small.mean()),
+        "std": float(small.std()),
+        "megapixels": picture.width * picture.height / 1e6,
+    }
 
 
 def _out_of_distribution(ood: OutOfDistribution | None, statistics: dict[str, float]) -> str | None:
@@ -144,6 +153,7 @@ def _finding(
         )
     found = model.manifest.calibration.apply(raw)
     return Finding(
-        operation=operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr, interval=found.interval,
+        operation=operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
+        interval=found.interval,
         evidence=evidence,
     )  # fmt: skip

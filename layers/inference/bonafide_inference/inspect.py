@@ -40,8 +40,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a file is not analysed. Codes: ``empty_file``, ``unsupported_format``, ``unreadable_media``,
-    ``media_limit_exceeded``, ``inspection_timed_out``."""
+    """Why a file is not analysed.
+
+    Codes: ``empty_file``, ``unsupported_format``, ``unreadable_media``, ``media_limit_exceeded``,
+    ``inspection_timed_out``.
+    """
 
     code: str
     detail: str

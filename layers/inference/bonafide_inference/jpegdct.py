@@ -34,8 +34,11 @@ _STRIP = 64
 
 @dataclass(frozen=True)
 class Luma:
-    """``plane``: uint8 (height, width), cropped to whole blocks; ``table``: 64 steps, row-major;
-    ``clipped``: bool (block rows, columns), blocks with colours at the end of the scale."""
+    """The decoded Y plane of a JPEG and its quantisation.
+
+    ``plane``: uint8 (height, width), cropped to whole blocks; ``table``: 64 steps, row-major;
+    ``clipped``: bool (block rows, columns), blocks with colours at the end of the scale.
+    """
 
     plane: NDArray[np.uint8]
     table: NDArray[np.float64]
@@ -48,8 +51,7 @@ class Luma:
 
 
 def read_luma(path: str) -> Luma | None:
-    """The luma of a JPEG as it is stored (not turned upright), or None for another colour model than
-    YCbCr or grey.
+    """The luma of a JPEG as it is stored (not turned upright); None unless it is YCbCr or grey.
 
     Raises
     ------

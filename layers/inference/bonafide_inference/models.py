@@ -20,7 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bonafide_inference.calibration import Calibration
 
-__all__ = ["GENERIC_ENTRIES", "LoadedModel", "Manifest", "ModelError", "ModelFolder", "OutOfDistribution", "load"]
+__all__ = [
+    "GENERIC_ENTRIES",
+    "LoadedModel",
+    "Manifest",
+    "ModelError",
+    "ModelFolder",
+    "OutOfDistribution",
+    "load",
+]
 
 GENERIC_ENTRIES = {
     "onnx_image": "bonafide_inference.generic:OnnxImage",
@@ -30,8 +38,10 @@ GENERIC_ENTRIES = {
 
 
 class ModelError(Exception):
-    """A model folder cannot be used. ``reason`` is ``model_hash_mismatch``, ``model_missing`` or
-    ``model_invalid``."""
+    """A model folder cannot be used.
+
+    ``reason`` is ``model_hash_mismatch``, ``model_missing`` or ``model_invalid``.
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -173,7 +183,9 @@ def load(folder: str, *, threads: int | None = None) -> LoadedModel:
         raise ModelError("model_missing", str(error)) from error
     digest = hashlib.sha256(weights).hexdigest()
     if digest != manifest.sha256:
-        raise ModelError("model_hash_mismatch", f"model.onnx has {digest}, the manifest says {manifest.sha256}")
+        raise ModelError(
+            "model_hash_mismatch", f"model.onnx has {digest}, the manifest says {manifest.sha256}"
+        )
     return LoadedModel(manifest, _session(digest, weights, threads or len(os.sched_getaffinity(0))))
 
 

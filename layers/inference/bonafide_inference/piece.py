@@ -91,21 +91,25 @@ class Piece:
                     first = max(0, round((start - begun) * part.sample_rate))
                     last = samples.size if end == float("inf") else round((end - begun) * part.sample_rate)
                     if first < min(last, samples.size):
-                        yield begun + first / part.sample_rate, part.sample_rate, samples[first : max(0, last)]
+                        yield (
+                            begun + first / part.sample_rate,
+                            part.sample_rate,
+                            samples[first : max(0, last)],
+                        )
                 if clock >= end:
                     return
 
     def _channel(self, planes: NDArray[Any]) -> NDArray[np.float32]:
         channel = self.item.channel
         if channel is not None and channel < planes.shape[0]:
-            return planes[channel].astype(np.float32, copy=False)
-        return planes.mean(axis=0, dtype=np.float32)
+            return np.asarray(planes[channel], dtype=np.float32)
+        return np.asarray(planes.mean(axis=0), dtype=np.float32)
 
     def waveform(self, rate_hz: int, max_s: float = 600.0) -> NDArray[np.float32]:
         """The piece's sound at ``rate_hz``, mono float32, at most ``max_s`` seconds; NaN becomes 0."""
         key = (rate_hz, max_s)
         if key not in self._waveforms:
-            parts: list[NDArray[np.float32]] = []
+            parts: list[NDArray[Any]] = []
             have, resampler = 0, av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
             for _, rate, block in self.sound():
                 clean = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)[None, :]

@@ -34,7 +34,12 @@ def heat_overlay(picture: Image.Image, heat: NDArray[Any], long_side: int = 1280
 
 
 def spectrogram(
-    levels_db: NDArray[Any], track_hz: NDArray[Any], nyquist_hz: float, start_s: float, end_s: float, title: str
+    levels_db: NDArray[Any],
+    track_hz: NDArray[Any],
+    nyquist_hz: float,
+    start_s: float,
+    end_s: float,
+    title: str,
 ) -> Image.Image:
     """Spectrogram with a line on it.
 
@@ -48,7 +53,9 @@ def spectrogram(
     width, height, left, top = 900, 360, 56, 24
     image = Image.new("RGB", (left + width + 12, top + height + 34), "white")
     scaled = np.clip((levels_db.T[::-1] + 110) / 90, 0, 1)
-    image.paste(Image.fromarray(palette(scaled)).resize((width, height), Image.Resampling.BILINEAR), (left, top))
+    image.paste(
+        Image.fromarray(palette(scaled)).resize((width, height), Image.Resampling.BILINEAR), (left, top)
+    )
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     draw.text((left, 4), title, fill="black", font=font)
     columns = max(1, len(track_hz))
@@ -61,11 +68,15 @@ def spectrogram(
         y = top + height * (1 - share)
         draw.text((4, y - 7), f"{nyquist_hz * share / 1000:.1f} k", fill="black", font=font)
         moment = start_s + (end_s - start_s) * share
-        draw.text((left + width * share - (30 if share else 0), top + height + 6), f"{moment:.1f} s", "black", font)
+        draw.text(
+            (left + width * share - (30 if share else 0), top + height + 6), f"{moment:.1f} s", "black", font
+        )
     return image
 
 
-def contact_sheet(frames: Sequence[tuple[str, NDArray[Any]]], columns: int = 4, tile: int = 240) -> Image.Image:
+def contact_sheet(
+    frames: Sequence[tuple[str, NDArray[Any]]], columns: int = 4, tile: int = 240
+) -> Image.Image:
     """A grid of captioned pictures (uint8 RGB), each fitted into ``tile`` pixels."""
     thumbs = []
     for caption, rgb in frames:

@@ -29,7 +29,9 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
     try:
         container = open_container(path, family, max_streams=int(limits["tracks"]) + 1)
     except MemoryError as error:  # libavformat's word for "max_streams reached"
-        raise Refused("media_limit_exceeded", f"More than {limits['tracks']} tracks, or too large.") from error
+        raise Refused(
+            "media_limit_exceeded", f"More than {limits['tracks']} tracks, or too large."
+        ) from error
     except (av.FFmpegError, ValueError) as error:
         raise Refused("unreadable_media", f"The container cannot be opened: {error}") from error
     with container:
@@ -137,7 +139,10 @@ def name_format(family: str, is_video: bool, container: Any, tracks: list[dict[s
             return ("wmv", "video/x-ms-wmv") if is_video else ("wma", "audio/x-ms-wma")
         case "mpegaudio":
             short = container.format.name
-            return (short, {"mp3": "audio/mpeg", "aac": "audio/aac", "flac": "audio/flac"}.get(short, "audio/mpeg"))
+            return (
+                short,
+                {"mp3": "audio/mpeg", "aac": "audio/aac", "flac": "audio/flac"}.get(short, "audio/mpeg"),
+            )
         case "flv":
             return "flv", "video/x-flv"
         case "avi":

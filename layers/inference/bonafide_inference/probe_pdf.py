@@ -38,7 +38,13 @@ def probe_pdf(path: str, limits: dict[str, Any]) -> dict[str, Any]:
     warnings = ["damaged"] if damaged else []
     if not _has_end(path):
         warnings.append("truncated")
-    return {"kind": "document", "format": "pdf", "mime": "application/pdf", "pages": pages, "warnings": warnings}
+    return {
+        "kind": "document",
+        "format": "pdf",
+        "mime": "application/pdf",
+        "pages": pages,
+        "warnings": warnings,
+    }
 
 
 def _declared_pages(pdf: pikepdf.Pdf) -> int:

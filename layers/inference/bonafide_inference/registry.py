@@ -55,16 +55,18 @@ class Detector(Protocol):
         """None when it can say something of this media, else the machine reason why not."""
 
     def score(self, job: Job) -> Finding:
-        """Look at the piece. Artifacts are files in ``job.workdir``; ``model``, ``item`` and ``seconds``
-        are filled in by the caller."""
+        """Look at the piece.
+
+        Artifacts are files in ``job.workdir``; ``model``, ``item`` and ``seconds`` are the caller's to fill in.
+        """
 
 
 @lru_cache(maxsize=8)
 def discover(models_dir: str | None = None) -> tuple[ModelFolder, ...]:
-    """All shipped detector folders, then those under ``models_dir`` (an owner's), sorted by name.
+    """All shipped detector folders, then an owner's under ``models_dir``, each sorted by name.
 
-    A broken folder of the owner's is left out: it must not silence the shipped ones; `models.ModelFolder.read`
-    says what is wrong with it. A broken shipped folder raises `ModelError`.
+    A broken folder of the owner's is left out, for it must not silence the shipped ones;
+    `models.ModelFolder.read` says what is wrong with it. A broken shipped folder raises `ModelError`.
     """
     found = [ModelFolder.read(path, shipped=True) for path in _folders(DETECTORS)]
     for path in _folders(models_dir) if models_dir else ():
@@ -130,7 +132,9 @@ def run_item(
         findings = _run_in_cell(path, media, item, options, workdir, folders, seconds, memory_mb)
     for operation in item.operations:
         if not any(folder.manifest.operation == operation for folder in folders):
-            findings.append(_silent(operation, item, Outcome.NOT_APPLICABLE, "no_detector", "No detector yet."))
+            findings.append(
+                _silent(operation, item, Outcome.NOT_APPLICABLE, "no_detector", "No detector yet.")
+            )
     order = {operation: place for place, operation in enumerate(item.operations)}
     return sorted(findings, key=lambda finding: order[finding.operation])
 

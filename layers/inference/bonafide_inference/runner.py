@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import time
 from typing import Any
@@ -29,8 +30,19 @@ def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
             path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
             workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
         )  # fmt: skip
-        findings.append(_guarded(folder, job).model_dump(mode="json"))
+        findings.append(_clean(_guarded(folder, job).model_dump()))
     return findings
+
+
+def _clean(value: Any) -> Any:
+    """Make what came out of a file storable: no lone surrogates, no NUL, no number that JSON lacks."""
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "replace").decode().replace("\0", "")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _guarded(folder: ModelFolder, job: Job) -> Finding:
@@ -45,12 +57,16 @@ def _guarded(folder: ModelFolder, job: Job) -> Finding:
         else:
             finding = detector.score(job)
     except ModelError as error:
-        finding = Finding(operation=operation, outcome=Outcome.FAILED, reason=error.reason, detail=str(error)[:300])
+        finding = Finding(
+            operation=operation, outcome=Outcome.FAILED, reason=error.reason, detail=str(error)[:300]
+        )
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  (one detector must not take the others with it)
         words = f"{type(error).__name__}: {error}".replace(job.path, os.path.basename(job.path))
-        finding = Finding(operation=operation, outcome=Outcome.FAILED, reason="detector_error", detail=words[:300])
+        finding = Finding(
+            operation=operation, outcome=Outcome.FAILED, reason="detector_error", detail=words[:300]
+        )
     return finding.model_copy(update={"seconds": round(time.monotonic() - started, 4)})
 
 

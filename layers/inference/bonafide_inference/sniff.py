@@ -55,4 +55,10 @@ def _is_sync(second: int, third: int) -> bool:
     if second & 0xF6 == 0xF0:  # ADTS: layer is 0
         return (third >> 2) & 0xF < 13
     version, layer = (second >> 3) & 3, (second >> 1) & 3
-    return second & 0xE0 == 0xE0 and version != 1 and layer != 0 and third >> 4 not in (0, 15) and third & 12 != 12
+    return (
+        second & 0xE0 == 0xE0
+        and version != 1
+        and layer != 0
+        and third >> 4 not in (0, 15)
+        and third & 12 != 12
+    )

@@ -6,6 +6,7 @@ ended; what it reports is a value (``timed_out``, ``out_of_memory``, ``crashed``
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -110,8 +111,8 @@ def _listen(out: int, err: int, job: socket.socket, deadline: float) -> tuple[by
         left = deadline - time.monotonic()
         if left <= 0:
             return bytes(kept[out]), bytes(kept[err]), True
-        for ready in select.select([*open_fds, job], [], [], left)[0]:
-            if ready is job:
+        for ready in select.select([*open_fds, job.fileno()], [], [], left)[0]:
+            if ready == job.fileno():
                 raise OSError("the owner hung up")  # no second message is ever sent: this is its end
             part = os.read(ready, 1 << 16)
             if not part:
@@ -126,10 +127,8 @@ def _reap(pid: int, deadline: float, *, kill: bool) -> int | None:
     pidfd = os.pidfd_open(pid)
     left = max(0.0, deadline - time.monotonic())
     ended = not kill and bool(select.select([pidfd], [], [], left)[0])
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # also what it may have started
-    except ProcessLookupError:
-        pass
     _, status = os.waitpid(pid, 0)
     return status if ended else None
 
@@ -170,7 +169,7 @@ def _work(request: dict[str, Any], entry: str, out: int, err: int) -> NoReturn:
         _write(out, _perform(entry, request["args"]))
     except MemoryError:
         _write(out, _OUT_OF_MEMORY)
-    except BaseException:  # noqa: BLE001  (SystemExit included: a worker only ever leaves by _exit)
+    except BaseException:  # noqa: BLE001, S110  (SystemExit included: a worker only ever leaves by _exit)
         pass
     finally:
         os._exit(0)

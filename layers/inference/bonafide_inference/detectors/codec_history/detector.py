@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Segment
-
 from bonafide_inference.containers import FAMILIES, encoders, open_container
 from bonafide_inference.detectors.codec_history.spectrum import Spectrum, analyse
 from bonafide_inference.plots import spectrogram
@@ -84,7 +83,7 @@ def _spectral_flags(
         flags.append(Flag(
             code="lossy_history" if lossless and spectrum.rate >= 32000 else "band_limited",
             value=round(median), base_rate=NOT_MEASURED,
-            message=f"The sound ends sharply at {median / 1000:.1f} kHz; its rate could carry {nyquist / 1000:.1f} kHz.",
+            message=f"The sound ends sharply at {median / 1000:.1f} of {nyquist / 1000:.1f} kHz possible.",
             caveat="Lossy codecs, telephones, resampling and some microphones all do this; it is no sign of "
             "synthesis by itself.",
         ))  # fmt: skip
@@ -113,7 +112,8 @@ def _sample_flags(spectrum: Spectrum) -> list[Flag]:
         ))  # fmt: skip
     if spectrum.non_finite:
         flags.append(Flag(
-            code="non_finite_samples", value=spectrum.non_finite, message="The file holds samples that are no numbers.",
+            code="non_finite_samples", value=spectrum.non_finite,
+            message="The file holds samples that are no numbers.",
             caveat="A fault of the program that wrote it; it says nothing about the content.",
         ))  # fmt: skip
     return flags
@@ -127,7 +127,7 @@ def _writer_flag(where: str, text: str) -> Flag:
 
 
 def _segments(spectrum: Spectrum, thresholds: dict[str, float], channel: int | None) -> tuple[Segment, ...]:
-    """Stretches of at least a second whose cut-off differs from the file's by more than the step."""
+    """Stretches whose cut-off differs from the file's by more than the step, for long enough."""
     heard = spectrum.cutoff[np.isfinite(spectrum.cutoff)]
     if heard.size < 3:
         return ()
@@ -141,7 +141,8 @@ def _segments(spectrum: Spectrum, thresholds: dict[str, float], channel: int | N
             hertz = float(np.nanmedian(smooth[first:end]))
             found.append(Segment(
                 start_s=round(spectrum.start_s + first * spectrum.column_s, 3), channel=channel,
-                end_s=round(spectrum.start_s + end * spectrum.column_s, 3), note=f"band ends at {hertz:.0f} Hz",
+                end_s=round(spectrum.start_s + end * spectrum.column_s, 3),
+                note=f"band ends at {hertz:.0f} Hz",
             ))  # fmt: skip
     return tuple(found[:50])
 

@@ -124,7 +124,7 @@ class _Columns:
 def _into_bands(spectra: NDArray[Any], bands: int) -> NDArray[Any]:
     """Mean power in ``bands`` equal bands (the DC bin is left out)."""
     used = spectra[:, 1 : 1 + (spectra.shape[1] - 1) // bands * bands]
-    return used.reshape(len(spectra), bands, -1).mean(axis=2)
+    return np.asarray(used.reshape(len(spectra), bands, -1).mean(axis=2))
 
 
 def _cutoffs(bands: NDArray[Any], nyquist: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Region
-from numpy.typing import NDArray
-from PIL import Image
-
 from bonafide_inference.detectors.double_quantisation.evidence import Trace, find_trace
 from bonafide_inference.jpegdct import read_luma, standard_quality
 from bonafide_inference.plots import heat_overlay
 from bonafide_inference.regions import box_mean, components, turn_upright
 from bonafide_inference.registry import Job
+from numpy.typing import NDArray
+from PIL import Image
 
 __all__ = ["DoubleQuantisation", "Measurement", "measure"]
 
-MIN_BLOCKS = 24
-"""Blocks a side: below, the histograms are too thin (192 pixels)."""
+MIN_BLOCKS = 16
+"""Blocks a side: below, the histograms are too thin (128 pixels)."""
 LOWEST_QUALITY = 75
 SMOOTH = 2
 """Radius of the box mean over blocks: 5 × 5."""
@@ -64,17 +63,17 @@ def measure(path: str, format_: str, min_gain: float) -> Measurement:
 _WORDS = {
     "no_jpeg_history": "Not a JPEG: nothing of an earlier compression is left to compare.",
     "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
-    "too_small": "Under 192 pixels a side there are too few blocks for a histogram.",
+    "too_small": "Under 128 pixels a side there are too few blocks for a histogram.",
     "quality_too_low": "Saved at quality 75 or below, which wipes the traces of an earlier save.",
-    "no_double_quantisation": "No earlier save on the same grid can be seen: saved once, resized, cropped off "
-    "the grid, or saved before at higher quality. That speaks neither for nor against the picture.",
+    "no_double_quantisation": "No earlier save on the same grid can be seen: saved once, resized, cropped "
+    "off the grid, or saved before at higher quality. That speaks neither for nor against the picture.",
 }
 
 
 class DoubleQuantisation:
     """See the card for what a score means and where it was measured."""
 
-    def applies(self, media: MediaFacts) -> str | None:
+    def applies(self, media: MediaFacts) -> str | None:  # noqa: ARG002
         """Every picture: where no history is left, silence is the finding, with its reason."""
         return None
 
@@ -144,8 +143,8 @@ def _flags(regions: tuple[Region, ...], found: Measurement) -> tuple[Flag, ...]:
     return saved_twice, Flag(
         code="region_with_other_history", value=len(regions),
         message="A part of the picture lacks the compression history that the rest shares.",
-        caveat="Captions, logos, blurred faces and retouching do this as a forgery does; flat or over-exposed "
-        "areas can look alike.",
+        caveat="Captions, logos, blurred faces and retouching do this as a forgery does; flat or "
+        "over-exposed areas can look alike.",
     )  # fmt: skip
 
 

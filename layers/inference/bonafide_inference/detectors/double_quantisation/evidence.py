@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from bonafide_inference.jpegdct import ZIGZAG, Luma, block_dct
+from numpy.typing import NDArray
 
 __all__ = ["Trace", "find_trace"]
 
@@ -110,14 +110,14 @@ def _fit(
     return best[1], best[2], gain, np.clip(ratio, -PER_FREQUENCY_CAP, PER_FREQUENCY_CAP).astype(np.float32)
 
 
-def _predict(levels: NDArray[np.float64], weights: NDArray[np.float64], q2: float) -> NDArray[np.float64]:
+def _predict(levels: NDArray[Any], weights: NDArray[Any], q2: float) -> NDArray[np.float64]:
     """Histogram over -REACH..REACH when values at ``levels`` get noise and are quantised by q2."""
     used = weights > 0
     edges = (np.arange(2 * REACH) - REACH + 0.5) * q2
     below = _normal_cdf((edges[:, None] - levels[used][None, :]) / NOISE) @ weights[used]
     total = weights.sum()
     histogram = np.diff(np.concatenate(([0.0], below, [total]))) / total
-    return np.maximum(histogram, 0) * (1 - FLOOR * len(histogram)) + FLOOR
+    return np.asarray(np.maximum(histogram, 0) * (1 - FLOOR * len(histogram)) + FLOOR)
 
 
 _GRID = np.linspace(-4, 4, 801)
@@ -125,4 +125,4 @@ _CDF = np.array([0.5 * (1 + math.erf(z / math.sqrt(2))) for z in _GRID])
 
 
 def _normal_cdf(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.interp(z, _GRID, _CDF, left=0.0, right=1.0)
+    return np.asarray(np.interp(z, _GRID, _CDF, left=0.0, right=1.0))

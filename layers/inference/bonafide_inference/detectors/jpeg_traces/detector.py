@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
-from PIL import Image
-
 from bonafide_inference.registry import Job
+from PIL import Image
 
 __all__ = ["JpegTraces", "segments"]
 
@@ -68,13 +67,13 @@ def _segment_flags(found: list[tuple[int, bytes]]) -> list[Flag]:
         flags.append(Flag(
             code="adobe_app14", message="Saved by a program of Adobe's, or one that writes like it.",
             base_rate="1 of 71 originals, 26 of 72 edited web pictures",
-            caveat="An innocent crop or export leaves the same; it does not say that the content was changed.",
+            caveat="An innocent crop or export leaves the same; it does not say that content was changed.",
         ))  # fmt: skip
     if any(marker == 0xED and data.startswith(b"Photoshop 3.0") for marker, data in found):
         flags.append(Flag(
             code="photoshop_trace", message="Holds a Photoshop resource block.",
             base_rate="4 of 71 originals, 28 of 72 edited web pictures (any Photoshop trace)",
-            caveat="News agencies and platforms write captions and marks into this block without editing pixels.",
+            caveat="News agencies and platforms write captions into this block without editing pixels.",
         ))  # fmt: skip
     for marker, data in found:
         if marker == 0xE1 and data.startswith(b"http://ns.adobe.com/xap/") and b"xmpMM:History" in data:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 import pikepdf
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome
-
 from bonafide_inference.detectors.pdf_revisions.structure import (
     count_active,
     parse_date,
@@ -73,7 +71,7 @@ def _earlier(job: Job, ends: list[int]) -> tuple[tuple[Artifact, ...], bool | No
     if length > KEEP_BYTES:
         return (), None
     with open(job.path, "rb") as source, open(path, "wb") as target:
-        shutil.copyfileobj(_Head(source, length), target)
+        target.write(source.read(length))  # bounded by KEEP_BYTES
     try:
         with pikepdf.open(path, suppress_warnings=True) as earlier:
             opens = len(earlier.pages) > 0
@@ -83,19 +81,9 @@ def _earlier(job: Job, ends: list[int]) -> tuple[tuple[Artifact, ...], bool | No
         os.remove(path)
         return (), False
     title = f"Revision {number} of {len(ends)}, as it was before the last save"
-    return (Artifact(name=f"revision-{number}.pdf", media_type="application/pdf", title=title, path=path),), True
-
-
-class _Head:
-    """The first ``left`` bytes of a file, for ``copyfileobj``."""
-
-    def __init__(self, file: Any, left: int) -> None:
-        self.file, self.left = file, left
-
-    def read(self, size: int) -> bytes:
-        data: bytes = self.file.read(min(size, self.left))
-        self.left -= len(data)
-        return data
+    return (
+        Artifact(name=f"revision-{number}.pdf", media_type="application/pdf", title=title, path=path),
+    ), True
 
 
 def _revision_flags(values: dict[str, Any]) -> list[Flag]:
@@ -105,7 +93,7 @@ def _revision_flags(values: dict[str, Any]) -> list[Flag]:
         code="saved_incrementally", value=values["revisions"],
         message="The document was changed by appending; what it was before can still be read.",
         base_rate="93 of 1,149 corpus files",
-        caveat="Signing, filling in a form and commenting all append; compare the revision to see what changed.",
+        caveat="Signing, filling in a form and commenting all append; compare the revisions to see what.",
     )]  # fmt: skip
 
 
@@ -115,8 +103,10 @@ def _date_flags(info: dict[str, str | None], xmp: dict[str, str]) -> list[Flag]:
         ours, theirs = parse_date(info[key]), parse_date(xmp.get(twin))
         if ours and theirs and abs((ours - theirs).total_seconds()) > 2:
             flags.append(Flag(
-                code="info_and_xmp_dates_differ", where=key, value=f"{ours.isoformat()} | {theirs.isoformat()}",
-                message="The two places that hold a date disagree.", base_rate="1 of about 1,068 corpus files",
+                code="info_and_xmp_dates_differ", where=key,
+                value=f"{ours.isoformat()} | {theirs.isoformat()}",
+                message="The two places that hold a date disagree.",
+                base_rate="1 of about 1,068 corpus files",
                 caveat="A program that updates only one of them does this; it does not say which is true.",
             ))  # fmt: skip
     created, modified = parse_date(info["CreationDate"]), parse_date(info["ModDate"])
@@ -132,10 +122,11 @@ def _date_flags(info: dict[str, str | None], xmp: dict[str, str]) -> list[Flag]:
 def _active_flags(counts: dict[str, int]) -> list[Flag]:
     flags = []
     acting = {key: counts[key] for key in ("scripts", "launch_actions") if counts[key]}
+    words = [f"{number} {key.replace('_', ' ')}" for key, number in acting.items()]
     if acting:
         flags.append(Flag(
             code="active_content", value=sum(acting.values()), base_rate="not measured",
-            message="The document holds " + " and ".join(f"{n} {key.replace('_', ' ')}" for key, n in acting.items()) + ".",
+            message=f"The document holds {' and '.join(words)}.",
             caveat="Forms use scripts honestly; this concerns safety more than authenticity.",
         ))  # fmt: skip
     if counts["embedded_files"]:

@@ -1,11 +1,11 @@
-"""Structure of a PDF: revision ends, dates, active content, signatures. Bounded walks, qpdf for the parsing."""
+"""Structure of a PDF: revision ends, dates, active content, signatures. Bounded walks; qpdf parses."""
 
 from __future__ import annotations
 
 import mmap
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pikepdf
@@ -48,16 +48,23 @@ def parse_date(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
         match = _DATE.match(text.strip())
     if match is None:
         return None
-    numbers = [int(part) if part else default for part, default in zip(match.groups()[:6], (1, 1, 1, 0, 0, 0), strict=True)]
+    numbers = [
+        int(part) if part else default
+        for part, default in zip(match.groups()[:6], (1, 1, 1, 0, 0, 0), strict=True)
+    ]
     sign, hours, minutes = match.groups()[6:]
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) if sign in ("+", "-") else timedelta()
+    offset = (
+        timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) if sign in ("+", "-") else timedelta()
+    )
     try:
-        return datetime(*numbers, tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = numbers
+        zone = timezone(-offset if sign == "-" else offset)
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
 
@@ -81,7 +88,7 @@ def xmp_dates(pdf: pikepdf.Pdf) -> dict[str, str]:
 
 def count_active(pdf: pikepdf.Pdf) -> dict[str, int]:
     """Objects that act by themselves: scripts, launch actions, embedded files, open actions."""
-    counts = {name: 0 for name in ACTIVE.values()} | {"open_actions": 0, "objects": 0}
+    counts = dict.fromkeys([*ACTIVE.values(), "open_actions", "objects"], 0)
     for place, item in enumerate(pdf.objects):
         if place >= _MAX_OBJECTS:
             break
@@ -118,7 +125,7 @@ def signatures(pdf: pikepdf.Pdf, size: int) -> list[Signature]:
             break
         if isinstance(item, pikepdf.Dictionary) and "/ByteRange" in item and "/Contents" in item:
             try:
-                numbers = [int(number) for number in item["/ByteRange"]]  # type: ignore[attr-defined]
+                numbers = [int(number) for number in item["/ByteRange"]]
             except (TypeError, ValueError):
                 continue
             if len(numbers) == 4:

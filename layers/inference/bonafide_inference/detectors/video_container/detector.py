@@ -10,7 +10,6 @@ from typing import Any
 import av
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, FrameScore, MediaFacts, Operation, Outcome
-
 from bonafide_inference.containers import FAMILIES, encoders, open_container, real_streams
 from bonafide_inference.detectors.video_container.headers import count_edit_lists, stream_encoders
 from bonafide_inference.plots import contact_sheet
@@ -44,12 +43,16 @@ class VideoContainer:
         """One pass over the packets, one over sampled frames."""
         clock = _read_clock(job)
         frames = job.piece.frames(fps=1.0, long_side=320)
-        values = _clock_values(clock, job)
+        values = _clock_values(clock)
         flags = _clock_flags(values, job)
         if job.piece.is_first:
             flags += _file_flags(clock, values, job)
         values |= {"frames_shown": min(len(frames), SHEET), "bad_packets": job.piece.bad_packets}
-        shown = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, SHEET).round().astype(int))] if frames else []
+        shown = (
+            [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, SHEET).round().astype(int))]
+            if frames
+            else []
+        )
         return Finding(
             operation=Operation.FILE_FORENSICS, outcome=Outcome.INCONCLUSIVE, reason="no_calibrated_score",
             detail="These facts are evidence for a person; no score has been calibrated on them.",
@@ -89,7 +92,7 @@ def _read_clock(job: Job) -> Clock:
     return clock
 
 
-def _clock_values(clock: Clock, job: Job) -> dict[str, Any]:
+def _clock_values(clock: Clock) -> dict[str, Any]:
     values: dict[str, Any] = {"packets": len(clock.shown), "keyframes": clock.keyframes}
     values["backward_timestamps"] = int((np.diff(clock.decoded) < 0).sum()) if len(clock.decoded) > 1 else 0
     if len(clock.shown) > 8:
@@ -140,7 +143,7 @@ def _file_flags(clock: Clock, values: dict[str, Any], job: Job) -> list[Flag]:
         if cut:
             flags.append(Flag(
                 code="edit_list_with_cuts", value=cut, base_rate=NOT_MEASURED,
-                message="An edit list plays a track in several pieces: material is present that is not shown.",
+                message="An edit list plays a track in several pieces: there is material that is not shown.",
                 caveat="Trimming on a phone does this without touching the content.",
             ))  # fmt: skip
     return flags + _duration_flags(values, job)

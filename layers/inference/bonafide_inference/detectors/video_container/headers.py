@@ -1,4 +1,4 @@
-"""Header evidence of a video: edit lists of ISO files, and what the H.264/H.265 stream says of its encoder."""
+"""Header evidence of a video: edit lists of ISO files, and the encoder that an H.264/H.265 stream names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ __all__ = ["count_edit_lists", "stream_encoders"]
 
 _CONTAINERS = {b"moov", b"trak", b"edts", b"mdia"}
 _MAX_BOXES = 2_000
-_ENCODER = re.compile(rb"(x264 - core [0-9 ra-f]{1,40}|x265 \(build [0-9]+\)[ -~]{0,60}|Lavc[0-9.]{3,20}[ -~]{0,20})")
+_ENCODER = re.compile(
+    rb"(x264 - core [0-9 ra-f]{1,40}|x265 \(build [0-9]+\)[ -~]{0,60}|Lavc[0-9.]{3,20}[ -~]{0,20})"
+)
 
 
 def count_edit_lists(path: str) -> tuple[int, int]:
