@@ -70,7 +70,7 @@ token: $(RUN_ENV)  ## A new token for TENANT on the local cloud (SCOPES=a,b NAME
 	@$(PY) -m localcloud token
 
 score: $(RUN_ENV)  ## Run one OPERATION over every file of DIR without any cloud, JSON lines to OUT
-	@$(PY) -m localcloud.score --operation "$$OPERATION" --dir "$$DIR" --out "$$OUT"
+	@$(PY) -m localcloud.score "$$OPERATION" "$$DIR" "$${OUT:--}" $(ARGS)
 
 # ---- building it ----------------------------------------------------------------------------------
 test: $(DEV_ENV)  ## Every test (ARGS= goes to pytest)

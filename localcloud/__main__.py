@@ -233,7 +233,7 @@ def _function_logs(cloud: LocalCloud, name: str, *, follow: bool) -> int:
         raise UsageError("the local cloud is down")
     client = cloud.client("logs")
     group = f"/aws/lambda/{STACK}-{name}"
-    seen: set[str] = set()
+    seen: set[tuple[int, str]] = set()
     while True:
         try:
             pages = client.get_paginator("filter_log_events").paginate(logGroupName=group)
@@ -241,8 +241,9 @@ def _function_logs(cloud: LocalCloud, name: str, *, follow: bool) -> int:
         except client.exceptions.ResourceNotFoundException:
             raise UsageError(f"there is no function {name}") from None
         for event in events:
-            if event["eventId"] not in seen:
-                seen.add(event["eventId"])
+            mark = (event["timestamp"], event["message"])  # MiniStack numbers no events
+            if mark not in seen:
+                seen.add(mark)
                 print(event["message"].rstrip(), flush=True)
         if not follow:
             return 0

@@ -1,15 +1,19 @@
 """What MiniStack 1.5.33 does not do yet as AWS does, mended in memory at its start.
 
-Each mend is as small as the difference, names what AWS does, and has a test that fails when it is no
-longer needed or no longer fits. All of them concern how a REST API is imported from its OpenAPI body:
+Each mend is as small as the difference, names what AWS does, and has a test that fails when it no longer
+fits. When a REST API is imported from its OpenAPI body:
 
 - a method written ``x-amazon-apigateway-any-method`` (SAM's ``Method: ANY``) is imported;
 - ``x-amazon-apigateway-gateway-responses`` (SAM's ``GatewayResponses``) are imported;
 - ``~1`` in a binary media type stands for a slash, as in JSON pointers.
+
+And ``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
+and bucket policies that refuse plain HTTP, as ours does, mean the network.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 __all__ = ["mend"]
@@ -19,6 +23,23 @@ _ANY = "x-amazon-apigateway-any-method"
 
 def mend() -> None:
     """Apply all mends to the MiniStack of this process."""
+    _mend_import()
+    _mend_transport()
+
+
+def _mend_transport() -> None:
+    from ministack import app
+
+    ministack: Any = app
+    inner = ministack.pin_request_origin
+
+    def pin_request_origin(source_ip: str, secure_transport: bool) -> None:
+        inner(source_ip, secure_transport or ipaddress.ip_address(source_ip).is_loopback)
+
+    ministack.pin_request_origin = pin_request_origin
+
+
+def _mend_import() -> None:
     from ministack.services import apigateway_v1
 
     gateway: Any = apigateway_v1
