@@ -1,39 +1,171 @@
 """The whole stack on the embedded cloud, for the tiers that need it real.
 
-In a test take the session's fixture ``cloud`` (tests/cloud/conftest.py), or make one with
-`session_cloud`::
+In a test take the session's fixture ``cloud`` and, to be alone with what it makes, the fixture ``api``, a tenant of
+its own (tests/cloud/conftest.py)::
 
-    def test_it(cloud):
-        client = cloud.api()                               # localcloud.submit.Client, tenant "local"
-        document = cloud.analyse(path)                     # sent and followed to its end
-        other = cloud.api(cloud.new_token("acme"))         # another tenant
+    def test_it(cloud, api):
+        answer = api("POST", "/v1/analyses", json={"url": "…"})    # an error status is an answer like any other
+        answer.problem(400, "unknown_operation")
+        document = api.finished(api.inline(data, "photo.jpg"))
+        other = cloud.tenant("acme")                               # another tenant
         cloud.client("dynamodb").scan(TableName=cloud.outputs["Table"])
-        cloud.call("GET", "/v1/limits").status             # the raw answer, no exception
         cloud.until(lambda: cloud.queue_depth("WebhookDlqUrl") == 1)
-        cloud.restart()                                    # cleanly; cloud.kill() first for a hard one
+        cloud.restart()                                            # cleanly; cloud.kill() first for a hard one
+
+Nothing sleeps for a time: whoever waits, waits for a state, with a deadline. Without pytest: `session_cloud`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json as jsonlib
 import os
 import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import urllib3
 from localcloud.bootstrap import first_token, new_token
 from localcloud.cloud import LocalCloud, free_port
 from localcloud.deploy import STACK, deploy
-from localcloud.submit import Answer, Client
+from localcloud.submit import Client
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
 
-__all__ = ["RunningCloud", "session_cloud"]
+__all__ = ["PATIENCE_S", "Answer", "Api", "RunningCloud", "post_form", "send", "session_cloud", "until"]
 
 T = TypeVar("T")
 
+PATIENCE_S = 60.0
+"""How long a state may take to come; what hangs fails the test by name."""
 
+_pool = urllib3.PoolManager(num_pools=20, retries=False, timeout=urllib3.Timeout(90))
+
+
+def until(ask: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
+    """Ask until the answer is true; return it. TimeoutError naming ``what`` after the deadline."""
+    deadline, pause = time.monotonic() + timeout_s, 0.05
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: did not come true in {timeout_s:g} s (last: {answer!r})")
+        time.sleep(pause)
+        pause = min(0.3, pause * 1.3)
+    return answer
+
+
+# ---- a client ---------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return jsonlib.loads(self.body)
+
+    def problem(self, status: int, code: str | None = None) -> dict[str, Any]:
+        """Assert that this is RFC 9457 problem details of this status (and code); return them."""
+        assert self.status == status, (self.status, self.body[:500])
+        assert self.headers["content-type"] == "application/problem+json", self.headers
+        said: dict[str, Any] = self.json
+        assert said["status"] == status
+        assert said["title"]
+        assert code is None or said["code"] == code, said
+        return said
+
+
+def send(
+    method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """One request, no redirect followed, nothing tried again."""
+    found = _pool.request(method, url, body=body, headers=dict(headers or {}), redirect=False)
+    return Answer(found.status, {name.lower(): value for name, value in found.headers.items()}, found.data)
+
+
+def post_form(url: str, fields: Mapping[str, str], file: bytes) -> Answer:
+    """Post a presigned form as a browser does: the file last."""
+    last = RequestField("file", file, headers={"Content-Disposition": 'form-data; name="file"; filename="f"'})
+    body, kind = encode_multipart_formdata([*fields.items(), last])
+    return send("POST", url, body=body, headers={"Content-Type": kind})
+
+
+@dataclass
+class Api:
+    """The API as one tenant's token sees it; call it with a method and a path. No token: a stranger."""
+
+    base_url: str
+    tenant: str = ""
+    token: str = field(default="", repr=False)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask; ``path`` may be a whole address of this API."""
+        sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if json is not None:
+            body, sent["Content-Type"] = jsonlib.dumps(json).encode(), "application/json"
+        url = path if path.startswith("http") else self.base_url + path
+        return send(method, url, body=body, headers={**sent, **(headers or {})})
+
+    def inline(
+        self, file: bytes, filename: str = "f", *, headers: Mapping[str, str] | None = None, **beside: str
+    ) -> Answer:
+        """POST /v1/analyses as multipart."""
+        body, kind = encode_multipart_formdata({**beside, "file": (filename, file)})
+        return self("POST", "/v1/analyses", body=body, headers={"Content-Type": kind, **(headers or {})})
+
+    def upload(self, file: bytes, **wish: Any) -> str:
+        """POST /v1/uploads, post the form; the upload id."""
+        ticket = self("POST", "/v1/uploads", json={"bytes": len(file), **wish}).json
+        answer = post_form(ticket["url"], ticket["fields"], file)
+        assert answer.status in (200, 201, 204), answer.body
+        return str(ticket["upload_id"])
+
+    def get(self, analysis_id: str) -> dict[str, Any]:
+        """The document of an analysis."""
+        answer = self("GET", f"/v1/analyses/{analysis_id}")
+        assert answer.status == 200, answer.body
+        return dict(answer.json)
+
+    def reaches(self, analysis_id: str, *states: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait until the analysis is in one of these states; its document."""
+        last: dict[str, Any] = {}
+
+        def look() -> bool:
+            last.update(self.get(analysis_id))
+            return last["state"] in states
+
+        until(look, f"{analysis_id} {' or '.join(states)}", timeout_s=timeout_s)
+        return last
+
+    def finished(self, made: Answer | str, *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait until an analysis (its id, or the answer that made it) has completed or failed."""
+        if isinstance(made, Answer):
+            assert made.status in (200, 202), (made.status, made.body)
+            made = str(made.json["id"])
+        return self.reaches(made, "completed", "failed", timeout_s=timeout_s)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every analysis of the tenant (one page)."""
+        return list(self("GET", "/v1/analyses?limit=100").json["data"])
+
+
+# ---- the cloud --------------------------------------------------------------------------------------
 @dataclass
 class RunningCloud:
     """A started and deployed cloud, and the token of its tenant ``local``."""
@@ -56,6 +188,11 @@ class RunningCloud:
         """The stack's outputs."""
         return self.local.outputs()
 
+    @property
+    def bucket(self) -> str:
+        """The media bucket."""
+        return self.outputs["MediaBucket"]
+
     def client(self, service: str) -> Any:
         """Return a boto3 client as the account's owner."""
         return self.local.client(service)
@@ -64,12 +201,18 @@ class RunningCloud:
         """Return a function's deployed name (``api_native`` → ``bonafide-api-native``)."""
         return f"{STACK}-{name.replace('_', '-')}"
 
+    # ---- who asks -------------------------------------------------------------------------------
     def new_token(self, tenant: str, scopes: tuple[str, ...] = ()) -> str:
         """Return a fresh token of any tenant."""
         return new_token(self.local, tenant, name="test", scopes=scopes)
 
+    def tenant(self, name: str = "") -> Api:
+        """Return a tenant with a token for everything; without a name, a new one."""
+        name = name or f"t-{uuid.uuid4().hex[:12]}"
+        return Api(self.base_url, name, self.new_token(name))
+
     def api(self, token: str | None = None) -> Client:
-        """Return a client of the public API; raises for error statuses."""
+        """Return the project's own client (localcloud.submit); raises for error statuses."""
         return Client(self.base_url, token or self.token, timeout_s=60)
 
     def call(
@@ -82,10 +225,8 @@ class RunningCloud:
         token: str | None = "",
     ) -> Answer:
         """Return the raw answer to one request. ``token``: None sends none, "" the session's own."""
-        sent = dict(headers or {})
-        if token is not None:
-            sent.setdefault("Authorization", f"Bearer {token or self.token}")
-        return self.api()._send(method, self.base_url + path, body, sent)
+        stranger = Api(self.base_url, token="" if token is None else token or self.token)
+        return stranger(method, path, body=body, headers=headers)
 
     def analyse(self, what: str | Path, *, timeout_s: float = 120, **wishes: Any) -> dict[str, Any]:
         """Send a file or URL and return the document once it is at rest."""
@@ -94,13 +235,83 @@ class RunningCloud:
 
     def at_rest(self, analysis_id: str, *, timeout_s: float = 120) -> dict[str, Any]:
         """Return the document once its state is final."""
-        deadline = time.monotonic() + timeout_s
-        for document in self.api().follow(analysis_id):
-            if document["state"] not in ("queued", "running"):
-                return document
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{analysis_id} is still {document['state']}, {document.get('stage')}")
-        raise AssertionError("follow ended before the analysis did")
+        return Api(self.base_url, "local", self.token).finished(analysis_id, timeout_s=timeout_s)
+
+    # ---- behind the scenes ----------------------------------------------------------------------
+    def until(self, ask: Callable[[], T], *, timeout_s: float = 30, what: str = "it") -> T:
+        """Ask until the answer is true; return it."""
+        return until(ask, what, timeout_s=timeout_s)
+
+    def objects(self, *parts: str) -> list[str]:
+        """Return the keys of all versions and delete markers that contain each of ``parts``."""
+        pages = self.client("s3").get_paginator("list_object_versions").paginate(Bucket=self.bucket)
+        found = [
+            e["Key"] for page in pages for e in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+        ]
+        return [key for key in found if all(part in key for part in parts)]
+
+    def row(self, tenant: str, analysis_id: str) -> dict[str, Any]:
+        """Return the row of an analysis, as DynamoDB keeps it."""
+        found = self.client("dynamodb").get_item(
+            TableName=self.outputs["Table"], Key=_key(tenant, analysis_id), ConsistentRead=True
+        )
+        return dict(found["Item"])
+
+    def make_old(self, tenant: str, analysis_id: str, *attributes: str) -> None:
+        """Move these moments of a row (``created_at``) to 2020: the sweep leaves the young alone."""
+        for name in attributes or ("created_at",):
+            self.client("dynamodb").update_item(
+                TableName=self.outputs["Table"],
+                Key=_key(tenant, analysis_id),
+                UpdateExpression="SET #name = :then",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":then": {"S": "2020-01-01T00:00:00Z"}},
+            )
+
+    def execution(self, analysis_id: str) -> dict[str, Any]:
+        """Return the run of an analysis, as Step Functions describes it."""
+        arn = self.outputs["Workflow"].replace(":stateMachine:", ":execution:")
+        return dict(self.client("stepfunctions").describe_execution(executionArn=f"{arn}:{analysis_id}"))
+
+    def executions(self) -> list[str]:
+        """Return the names of all runs."""
+        pages = self.client("stepfunctions").get_paginator("list_executions")
+        return [
+            e["name"]
+            for page in pages.paginate(stateMachineArn=self.outputs["Workflow"])
+            for e in page["executions"]
+        ]
+
+    def invoke(self, name: str, event: Any) -> Any:
+        """Call a function; its answer. AssertionError if it raised."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.function(name), Payload=jsonlib.dumps(event).encode()
+        )
+        payload = answer["Payload"].read()
+        assert "FunctionError" not in answer, payload
+        return jsonlib.loads(payload)
+
+    @contextlib.contextmanager
+    def without(self, name: str, action: str) -> Iterator[None]:
+        """Take one action out of a function's role while the block runs."""
+        iam = self.client("iam")
+        configuration = self.client("lambda").get_function_configuration(FunctionName=self.function(name))
+        role = configuration["Role"].rsplit("/", 1)[-1]
+        before = {}
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            found = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            before[policy] = found if isinstance(found, dict) else jsonlib.loads(found)
+        assert any(action in jsonlib.dumps(document) for document in before.values()), (
+            f"{name} never had {action}"
+        )
+        try:
+            for policy, document in before.items():
+                less = jsonlib.dumps(_less(document, action))
+                iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=less)
+            yield
+        finally:
+            for policy, document in before.items():
+                iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=jsonlib.dumps(document))
 
     def queue_depth(self, output: str) -> int:
         """Return how many messages a queue of the outputs holds."""
@@ -108,15 +319,6 @@ class RunningCloud:
             QueueUrl=self.outputs[output], AttributeNames=["ApproximateNumberOfMessages"]
         )["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"])
-
-    def until(self, ask: Callable[[], T], *, timeout_s: float = 30, what: str = "it") -> T:
-        """Ask until the answer is true; return it."""
-        deadline = time.monotonic() + timeout_s
-        while not (answer := ask()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} did not come true in {timeout_s} s\n{self.local.tail(20)}")
-            time.sleep(0.1)
-        return answer
 
     def logs(self, name: str) -> str:
         """Return all that a function has logged."""
@@ -134,6 +336,20 @@ class RunningCloud:
         known = self.local._read("cloud.json")
         os.kill(known["ministack_pid"], signal.SIGKILL)
         self.until(lambda: not self.local.running(), what="the end")
+
+
+def _key(tenant: str, analysis_id: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": f"T#{tenant}#AN#{analysis_id}"}, "sk": {"S": "META"}}
+
+
+def _less(document: dict[str, Any], action: str) -> dict[str, Any]:
+    """Return a policy document without one action."""
+    statements = []
+    for statement in document["Statement"]:
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        if left := [one for one in actions if one != action]:
+            statements.append({**statement, "Action": left})
+    return {**document, "Statement": statements}
 
 
 @contextlib.contextmanager
