@@ -5,8 +5,7 @@ fits. When a REST API is imported from its OpenAPI body:
 
 - a method written ``x-amazon-apigateway-any-method`` (SAM's ``Method: ANY``) is imported;
 - ``x-amazon-apigateway-gateway-responses`` (SAM's ``GatewayResponses``) are imported;
-- ``~1`` in a binary media type stands for a slash, as in JSON pointers;
-- a call from loopback counts as TLS: it never leaves the machine, and the bucket's policy refuses plain HTTP.
+- ``~1`` in a binary media type stands for a slash, as in JSON pointers.
 
 And ``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
 and bucket policies that refuse plain HTTP, as ours does, mean the network.
@@ -14,7 +13,6 @@ and bucket policies that refuse plain HTTP, as ours does, mean the network.
 
 from __future__ import annotations
 
-import ipaddress
 import ipaddress
 from typing import Any
 
@@ -25,7 +23,6 @@ _ANY = "x-amazon-apigateway-any-method"
 
 def mend() -> None:
     """Apply all mends to the MiniStack of this process."""
-    _trust_loopback()
     _mend_import()
     _mend_transport()
 
@@ -58,18 +55,6 @@ def _mend_import() -> None:
         return api_id
 
     gateway._import_rest_api = import_rest_api
-
-
-def _trust_loopback() -> None:
-    from ministack import app
-
-    service: Any = app
-    inner = service.pin_request_origin
-
-    def pin_request_origin(source_ip: str, secure_transport: bool) -> None:
-        inner(source_ip, secure_transport or ipaddress.ip_address(source_ip).is_loopback)
-
-    service.pin_request_origin = pin_request_origin
 
 
 def with_any_methods(spec: dict[str, Any]) -> dict[str, Any]:
