@@ -57,7 +57,7 @@ class Detector(Protocol):
     def score(self, job: Job) -> Finding:
         """Look at the piece.
 
-        Artifacts are files in ``job.workdir``; ``model``, ``item`` and ``seconds`` are the caller's to fill in.
+        Artifacts are files in ``job.workdir``; ``model``, ``item`` and ``seconds`` come from the caller.
         """
 
 

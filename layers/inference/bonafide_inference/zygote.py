@@ -97,40 +97,46 @@ def _run_worker(job: socket.socket, request: dict[str, Any], entry: str) -> byte
         _work(request, entry, out_w, err_w)
     os.close(out_w)
     os.close(err_w)
-    deadline = time.monotonic() + float(request["seconds"])
-    output, noise, late = _listen(out_r, err_r, job, deadline)
-    status = _reap(pid, deadline, kill=late)
-    return _judge(output, noise, late or status is None, status or 0)
-
-
-def _listen(out: int, err: int, job: socket.socket, deadline: float) -> tuple[bytes, bytes, bool]:
-    """Collect the worker's answer and the head of its noise: (answer, noise, it was cut off)."""
-    open_fds = {out, err}
-    kept: dict[int, bytearray] = {out: bytearray(), err: bytearray()}
-    while out in open_fds:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return bytes(kept[out]), bytes(kept[err]), True
-        for ready in select.select([*open_fds, job.fileno()], [], [], left)[0]:
-            if ready == job.fileno():
-                raise OSError("the owner hung up")  # no second message is ever sent: this is its end
-            part = os.read(ready, 1 << 16)
-            if not part:
-                open_fds.discard(ready)
-            elif len(kept[ready]) < (ANSWER_CAP + 1 if ready == out else STDERR_CAP):
-                kept[ready] += part
-    return bytes(kept[out]), bytes(kept[err]), False
-
-
-def _reap(pid: int, deadline: float, *, kill: bool) -> int | None:
-    """Wait for the worker's end (None: it had to be killed for time)."""
-    pidfd = os.pidfd_open(pid)
-    left = max(0.0, deadline - time.monotonic())
-    ended = not kill and bool(select.select([pidfd], [], [], left)[0])
+    ended = os.pidfd_open(pid)
+    kept = {out_r: bytearray(), err_r: bytearray()}
+    in_time = _listen(kept, ended, job.fileno(), time.monotonic() + float(request["seconds"]), out_r)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # also what it may have started
     _, status = os.waitpid(pid, 0)
-    return status if ended else None
+    return _judge(bytes(kept[out_r]), bytes(kept[err_r]), not in_time, status)
+
+
+def _listen(kept: dict[int, bytearray], ended: int, job: int, deadline: float, out: int) -> bool:
+    """Collect the worker's answer and the head of its noise until it ends; False when time runs out.
+
+    The pipes alone do not tell its end: a process that it started may hold them open.
+    """
+    for fd in kept:
+        os.set_blocking(fd, False)
+    open_fds = set(kept)
+    while (left := deadline - time.monotonic()) > 0:
+        ready = select.select([*open_fds, job, ended], [], [], left)[0]
+        if job in ready:
+            raise OSError("the owner hung up")  # no second message is ever sent: this is its end
+        for fd in list(open_fds):
+            if not _drain(fd, kept[fd], ANSWER_CAP + 1 if fd == out else STDERR_CAP):
+                open_fds.discard(fd)
+        if ended in ready:
+            return True
+    return False
+
+
+def _drain(fd: int, into: bytearray, cap: int) -> bool:
+    """Read what is there, keep up to ``cap`` bytes; False at the end of the pipe."""
+    for _ in range(64):  # a worker that never stops writing must not hold up the stopwatch
+        try:
+            part = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return True
+        if not part:
+            return False
+        into += part[: max(0, cap - len(into))]
+    return True
 
 
 def _judge(output: bytes, noise: bytes, late: bool, status: int) -> bytes:

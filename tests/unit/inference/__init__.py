@@ -1,0 +1,1 @@
+"""The inference room: every test makes its own small media."""
