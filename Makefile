@@ -35,13 +35,13 @@ $(VENV)/bin/python:
 
 $(RUN_ENV): | $(VENV)/bin/python
 	@echo "Installing what it runs on (once, about a minute) …" >&2
-	@$(PY) -m pip install --quiet -r requirements/local.txt >&2
+	@$(PY) -m pip install -qq -r requirements/local.txt >&2
 	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
 	@touch $@
 
 $(DEV_ENV): | $(RUN_ENV)
 	@echo "Installing what tests and checks need …" >&2
-	@$(PY) -m pip install --quiet -r requirements/dev.txt >&2
+	@$(PY) -m pip install -qq -r requirements/dev.txt >&2
 	@touch $@
 
 venv: $(RUN_ENV)

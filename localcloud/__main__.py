@@ -144,7 +144,8 @@ def _accepted(cloud: LocalCloud, client: Client, name: str) -> dict[str, Any]:
 def _conclude(shown: list[show.Shown], as_json: bool, *, several: bool) -> None:
     if as_json:
         documents = [one.document for one in shown]
-        print(json.dumps(documents if several else documents[0] if documents else None, indent=2))
+        if several or documents:
+            print(json.dumps(documents if several else documents[0], indent=2))
     elif several and shown:
         rows = [show.summary_row(one) for one in shown]
         print(show.table(rows, ("file", "verdict", "p_fake", "decided by", "seconds")))
