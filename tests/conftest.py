@@ -1,8 +1,8 @@
 """Fixtures for every tier; see tests/helpers/aws.py for what ``aws`` can do.
 
-Sockets: tests under unit, template and workflow have none; ``@pytest.mark.loopback`` lets one reach 127.0.0.1 (a
-misbehaving local server). Other tiers (cloud, contract, images, browser) may reach this machine only.
-``@pytest.mark.network`` lifts both, for the few tests that ask the package index.
+Sockets: tests under unit, template and workflow have none; ``@pytest.mark.loopback`` lets one reach
+127.0.0.1 (a misbehaving local server). Other tiers (cloud, contract, images, browser) may reach this
+machine only. ``@pytest.mark.network`` lifts both, for the few tests that ask the package index.
 """
 
 from __future__ import annotations

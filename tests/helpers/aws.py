@@ -13,15 +13,16 @@ take the fixture ``aws`` (tests/conftest.py)::
 
 - `Aws.use` sets exactly what Lambda would set (nothing of another function's) and clears
   `settings()` and every other `lru_cache` of `bonafide` and `bonafide_inference`.
-- `load_handler(name)` imports ``functions/<name>/handler.py`` with its folder first on ``sys.path``, as Lambda
-  does, and purges it and its neighbours when the block ends.
+- `load_handler(name)` imports ``functions/<name>/handler.py`` with its folder first on ``sys.path``, as
+  Lambda does, and purges it and its neighbours when the block ends.
 - A Lambda invocation inside moto (a state machine's task) runs the real handler too. Fixture
-  ``aws_running`` executes the real ASL (retries without the pause); `Aws.start` starts one, `Aws.wait` waits for its end.
+  ``aws_running`` executes the real ASL (retries without the pause); `Aws.start` starts one, `Aws.wait`
+  waits for its end.
   ``aws.fakes["detect_image"] = lambda event: ...`` puts something else in a function's place.
 
 Not in moto: the REST API, event source mappings and rules to functions (call the handler with a sample
-event), CloudWatch alarms, Lambda permissions, EventInvokeConfig, IAM's decisions. Those are tested on the template
-(tests/template) and in the embedded cloud (tests/cloud).
+event), CloudWatch alarms, Lambda permissions, EventInvokeConfig, IAM's decisions. Those are tested on the
+template (tests/template) and in the embedded cloud (tests/cloud).
 """
 
 from __future__ import annotations
@@ -459,7 +460,7 @@ def _invoke_in(aws: Aws) -> Callable[..., bytes]:
         name = by_name[function_name.rpartition(":")[2]]
         try:
             return json.dumps(aws.invoke(name, json.loads(body or "{}"))).encode()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # Lambda reports whatever a handler raises
             response_headers["x-amz-function-error"] = "Unhandled"
             trace = traceback.format_exc().splitlines()
             return json.dumps(

@@ -138,7 +138,7 @@ def folder(resource: dict[str, Any]) -> str:
 
 
 def functions(template: Template | None = None) -> dict[str, dict[str, Any]]:
-    """Return folder of functions/ -> the expanded AWS::Lambda::Function (its logical id under ``LogicalId``)."""
+    """Return folder of functions/ -> the expanded AWS::Lambda::Function, with its ``LogicalId``."""
     lambdas = resources("AWS::Lambda::Function", template)
     return {
         folder(resource): lambdas[name] | {"LogicalId": name}

@@ -1,6 +1,6 @@
 """House rules of the template: each takes an expansion and returns what breaks it, one line each.
 
-They look at the expansion, not at template.yaml: only there are the roles, rules and permissions that SAM makes.
+They look at the expansion, not at template.yaml: only there are the roles and permissions that SAM makes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RULES: dict[str, Rule] = {}
 
 # (role, action) that may stand with Resource "*", each with its reason.
 BARE_RESOURCE = {
-    # X-Ray has no resources to name: the segments are of whoever sends them (AWS: "Actions, resources, X-Ray").
+    # X-Ray has no resources to name: segments belong to whoever sends them (AWS: X-Ray actions).
     ("*", "xray:PutTraceSegments"),
     ("*", "xray:PutTelemetryRecords"),
     ("*", "xray:GetSamplingRules"),
@@ -133,7 +133,10 @@ def exact_resources(template: Template) -> list[str]:
         for resource in listed(statement.get("Resource", "*")):
             if resource != "*":
                 text = json.dumps(resource)
-                if "${AWS::StackName}" not in text and not names(resource) - {"AWS::Region", "AWS::AccountId"}:
+                if "${AWS::StackName}" not in text and not names(resource) - {
+                    "AWS::Region",
+                    "AWS::AccountId",
+                }:
                     wrong.append(f"{role}: {text} is not of this stack")
                 continue
             wrong += [
@@ -256,7 +259,9 @@ def asynchronous_functions_have_a_destination(template: Template) -> list[str]:
             configured[function] = properties
     wrong = []
     for name, properties in of(template, "AWS::Events::Rule").items():
-        for function in names([t["Arn"] for t in properties["Targets"]]) & of(template, "AWS::Lambda::Function").keys():
+        for function in (
+            names([t["Arn"] for t in properties["Targets"]]) & of(template, "AWS::Lambda::Function").keys()
+        ):
             failure = configured.get(function, {}).get("DestinationConfig", {}).get("OnFailure", {})
             if not names(failure) & dead_letter_queues(template):
                 wrong.append(f"{function} (from {name}): no OnFailure destination")
@@ -302,7 +307,9 @@ def events_may_reach_their_queue(template: Template) -> list[str]:
     wrong = []
     for policy in policies:
         for statement in listed(policy["PolicyDocument"]["Statement"]):
-            if statement["Effect"] == "Allow" and statement["Principal"] == {"Service": "events.amazonaws.com"}:
+            if statement["Effect"] == "Allow" and statement["Principal"] == {
+                "Service": "events.amazonaws.com"
+            }:
                 granted |= names(statement["Resource"])
             if statement["Effect"] == "Allow" and "Condition" not in statement:
                 wrong.append(f"{names(statement['Resource'])}: open to every account")
@@ -362,7 +369,8 @@ def tables_are_safe(template: Template) -> list[str]:
         facts = {
             "on demand": table.get("BillingMode") == "PAY_PER_REQUEST",
             "TTL": table.get("TimeToLiveSpecification", {}).get("Enabled") is True,
-            "PITR": table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is True,
+            "PITR": table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+            is True,
             "encryption": table.get("SSESpecification", {}).get("SSEEnabled") is True,
         }
         wrong += [f"{name}: no {fact}" for fact, holds in facts.items() if not holds]
@@ -413,6 +421,8 @@ def api_stages_are_throttled(template: Template) -> list[str]:
     for name, api in of(template, "AWS::ApiGateway::RestApi").items():
         for path, methods in api["Body"]["paths"].items():
             wrong += [
-                f"{name} {method} {path}: open" for method, what in methods.items() if not what.get("security")
+                f"{name} {method} {path}: open"
+                for method, what in methods.items()
+                if not what.get("security")
             ]
     return wrong

@@ -117,7 +117,9 @@ def test_dialects_do_not_see_each_other(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sources(ROOT / "layers", FUNCTIONS, ROOT / "localcloud", ROOT / "training", ROOT / "benchmarks"), ids=short
+    "path",
+    sources(ROOT / "layers", FUNCTIONS, ROOT / "localcloud", ROOT / "training", ROOT / "benchmarks"),
+    ids=short,
 )
 def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= FILE_LINES
@@ -130,7 +132,8 @@ def test_public_names_have_docstrings(path: Path) -> None:
     public = [
         node
         for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
     ]
     missing = [node.name for node in public if not ast.get_docstring(node)]
     assert ast.get_docstring(tree) or not tree.body, "a module says what it is for"
@@ -138,13 +141,22 @@ def test_public_names_have_docstrings(path: Path) -> None:
 
 
 def test_everything_is_python_3_11() -> None:
-    for path in sources(ROOT / "layers", FUNCTIONS, *(ROOT / r for r in ("localcloud", "training", "benchmarks", "tests"))):
+    for path in sources(
+        ROOT / "layers", FUNCTIONS, *(ROOT / r for r in ("localcloud", "training", "benchmarks", "tests"))
+    ):
         parse(path)
 
 
 def test_the_rules_can_fail() -> None:
-    assert imports(ast.parse("def f():\n    import boto3.session\n    from numpy.linalg import norm")) == {"boto3", "numpy"}
-    assert environment(ast.parse("import os\nos.environ['A']\nos.getenv('B')\nfrom os import environ")) == [2, 3, 4]
+    assert imports(ast.parse("def f():\n    import boto3.session\n    from numpy.linalg import norm")) == {
+        "boto3",
+        "numpy",
+    }
+    assert environment(ast.parse("import os\nos.environ['A']\nos.getenv('B')\nfrom os import environ")) == [
+        2,
+        3,
+        4,
+    ]
     long = "def f():\n    '''Say\n    it.'''\n" + "    x = 1\n" * 70
     assert [lines for _, lines in functions(ast.parse(long))] == [71]
     with pytest.raises(SyntaxError):

@@ -51,7 +51,10 @@ MUTATIONS: list[tuple[str, Callable[[States], Any]]] = [
     ("DetectItem: no TimeoutSeconds", lambda m: item(m).pop("TimeoutSeconds")),
     ("DetectItem: no Catch", lambda m: item(m).pop("Catch")),
     ("Inspect: no Retry", lambda m: m["States"]["Inspect"].pop("Retry")),
-    ("Inspect: Retry: States.ALL", lambda m: m["States"]["Inspect"]["Retry"][0].update(ErrorEquals=["States.ALL"])),
+    (
+        "Inspect: Retry: States.ALL",
+        lambda m: m["States"]["Inspect"]["Retry"][0].update(ErrorEquals=["States.ALL"]),
+    ),
     ("Inspect: Retry without jitter", lambda m: m["States"]["Inspect"]["Retry"][0].pop("JitterStrategy")),
     ("Inspect: Catch loses the input", lambda m: m["States"]["Inspect"]["Catch"][0].pop("ResultPath")),
     ("Detect: no Catch", lambda m: m["States"]["Detect"].pop("Catch")),
@@ -108,7 +111,10 @@ def test_a_task_waits_longer_than_its_function() -> None:
 
 def test_all_tasks_together_fit_into_the_machines_time() -> None:
     machine = template.definition()
-    assert sum(s["TimeoutSeconds"] for _, s in template.tasks() if s["Type"] == "Task") <= machine["TimeoutSeconds"]
+    assert (
+        sum(s["TimeoutSeconds"] for _, s in template.tasks() if s["Type"] == "Task")
+        <= machine["TimeoutSeconds"]
+    )
 
 
 def invoked(state: States) -> set[str]:
@@ -150,7 +156,9 @@ def test_no_detector_is_known_that_the_words_do_not_know() -> None:
 
 def test_the_dead_executions_rule_watches_this_machine() -> None:
     full = template.expanded()["Resources"]
-    patterns = [r["Properties"].get("EventPattern", {}) for r in full.values() if r["Type"] == "AWS::Events::Rule"]
+    patterns = [
+        r["Properties"].get("EventPattern", {}) for r in full.values() if r["Type"] == "AWS::Events::Rule"
+    ]
     (pattern,) = [p for p in patterns if p.get("source") == ["aws.states"]]
     assert set(pattern["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
     name = full["Workflow"]["Properties"]["StateMachineName"]["Fn::Sub"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bonafide.settings import settings
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
-from bonafide.settings import settings
 from tests.helpers import aws as helper
 from tests.helpers import template
 from tests.helpers.aws import Aws, load_handler
@@ -76,7 +76,7 @@ def test_handlers_are_imported_as_lambda_does(aws: Aws, scratch: Path) -> None:
     path = list(sys.path)
     for name in ("inspect", "conclude"):
         with load_handler(name) as handler:
-            assert handler.wire.NAME == name
+            assert name == handler.wire.NAME
     assert not {"handler", "wire"} & sys.modules.keys()
     assert sys.path == path
     assert aws.invoke("inspect", {"a": 1})["table"] == aws.table

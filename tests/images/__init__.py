@@ -1,0 +1,1 @@
+"""Container functions without Docker: task root from the Dockerfile, Runtime API from aws-lambda-rie."""
