@@ -26,14 +26,7 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         ``media_limit_exceeded`` (tracks, seconds, pixels), ``unreadable_media`` (nothing decodes),
         ``unsupported_format`` (neither sound nor video in it).
     """
-    try:
-        container = open_container(path, family, max_streams=int(limits["tracks"]) + 1)
-    except MemoryError as error:  # libavformat's word for "max_streams reached"
-        raise Refused(
-            "media_limit_exceeded", f"More than {limits['tracks']} tracks, or too large."
-        ) from error
-    except (av.FFmpegError, ValueError) as error:
-        raise Refused("unreadable_media", f"The container cannot be opened: {error}") from error
+    container = _open(path, family, limits)
     with container:
         if len(container.streams) > limits["tracks"]:
             raise over("tracks", len(container.streams), limits["tracks"])
@@ -48,6 +41,22 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         measured, broken = _walk(container, limits)
     _decode_first(path, family, bool(video))
     return _facts(family, tracks, bool(video), video, container, declared, measured, broken)
+
+
+def _open(path: str, family: str, limits: dict[str, Any]) -> Any:
+    """Open within the track limit. Libavformat stops at it with an error that only its log explains."""
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=False) as log:
+        try:
+            return open_container(path, family, max_streams=int(limits["tracks"]) + 1)
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            if "max_streams" in str(error) or any("max_streams" in line for _, _, line in log):
+                raise Refused("media_limit_exceeded", f"More than {limits['tracks']} tracks.") from error
+            if isinstance(error, MemoryError):
+                raise
+            raise Refused("unreadable_media", f"The container cannot be opened: {error}") from error
+        finally:
+            av.logging.set_level(None)
 
 
 def _facts(

@@ -67,6 +67,7 @@ def sound(path: Path, codec: str, samples: np.ndarray, rate: int = RATE, contain
     """Encode mono (n,) or multichannel (channels, n) float samples."""
     planes = samples if samples.ndim == 2 else samples[None, :]
     layout = {1: "mono", 2: "stereo"}[planes.shape[0]]
+    rate = 48000 if codec == "libopus" else rate  # it knows no other that is near
     with av.open(str(path), "w", format=container) as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
         if codec in ("mp3", "libmp3lame", "aac"):
@@ -165,6 +166,27 @@ def matroska_of_tracks(count: int) -> bytes:
     head = element(b"\x1a\x45\xdf\xa3", element(b"\x42\x82", b"matroska"))
     tracks = element(b"\x16\x54\xae\x6b", b"".join(track(i) for i in range(1, count + 1)))
     return head + element(b"\x18\x53\x80\x67", tracks)
+
+
+def mp4_of_tracks(count: int) -> bytes:
+    """An MP4 header that declares ``count`` sound tracks without samples."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body) + 8) + kind + body
+
+    def full(kind: bytes, body: bytes) -> bytes:
+        return box(kind, b"\0\0\0\0" + body)
+
+    entry = box(b"sowt", b"\0" * 6 + b"\0\1" + b"\0" * 8 + struct.pack(">HHI", 1, 16, 0) + b"\xac\x44\0\0")
+    tables = full(b"stsd", struct.pack(">I", 1) + entry) + b"".join(
+        full(kind, b"\0" * 4) for kind in (b"stts", b"stsc", b"stco")
+    )
+    tables += full(b"stsz", b"\0" * 8)
+    media = full(b"mdhd", struct.pack(">IIIII", 0, 0, 44100, 0, 0)) + full(b"hdlr", b"\0" * 4 + b"soun" + b"\0" * 13)
+    media += box(b"minf", full(b"smhd", b"\0" * 4) + box(b"stbl", tables))
+    track = box(b"trak", full(b"tkhd", struct.pack(">III", 0, 0, 1) + b"\0" * 68) + box(b"mdia", media))
+    movie = full(b"mvhd", struct.pack(">IIII", 0, 0, 1000, 0) + b"\0" * 80)
+    return box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", movie + track * count) + box(b"mdat", b"\0" * 64)
 
 
 def png_of_size(width: int, height: int) -> bytes:
