@@ -7,13 +7,15 @@ fits. When a REST API is imported from its OpenAPI body:
 - ``x-amazon-apigateway-gateway-responses`` (SAM's ``GatewayResponses``) are imported;
 - ``~1`` in a binary media type stands for a slash, as in JSON pointers.
 
-And ``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
+In what policies may ask: ``events:source`` and ``events:detail-type`` are known for PutEvents, and
+``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
 and bucket policies that refuse plain HTTP, as ours does, mean the network.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
 from typing import Any
 
 __all__ = ["mend"]
@@ -25,6 +27,31 @@ def mend() -> None:
     """Apply all mends to the MiniStack of this process."""
     _mend_import()
     _mend_transport()
+    _mend_event_conditions()
+
+
+def _mend_event_conditions() -> None:
+    from ministack.core import iam_actions
+
+    actions: Any = iam_actions
+    inner = actions.request_tag_context
+
+    def request_tag_context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = inner(service, action, body, params)
+        return found | (event_conditions(body) if action == "events:PutEvents" else {})
+
+    actions.request_tag_context = request_tag_context
+
+
+def event_conditions(body: bytes) -> dict[str, Any]:
+    """Return the condition keys of a PutEvents request: one value if all its entries agree, else all."""
+    entries = json.loads(body or b"{}").get("Entries") or []
+    context: dict[str, Any] = {}
+    for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+        values = sorted({str(entry.get(member, "")) for entry in entries})
+        if values:
+            context[key] = values[0] if len(values) == 1 else values
+    return context
 
 
 def _mend_transport() -> None:
