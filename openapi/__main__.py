@@ -1,4 +1,4 @@
-"""Write every OpenAPI document from the code: ``python -m openapi``; with ``--check``, say which ones differ."""
+"""Write every OpenAPI document from the code: ``python -m openapi`` (``--check``: only say which differ)."""
 
 from __future__ import annotations
 

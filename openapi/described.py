@@ -16,9 +16,10 @@ INFO: dict[str, Any] = {
     "title": "Bonafide",
     "summary": "Open, self-hosted deepfake and media forensics.",
     "description": (
-        "Send a picture, a recording, a video or a document; get calibrated scores, evidence and a verdict under a "
-        "named policy. Errors are problem details (RFC 9457) with a stable `code`. Every answer carries "
-        "`X-Request-Id` and `X-Correlation-Id`; `traceparent` is echoed."
+        "Send a picture, a recording, a video or a document; get calibrated scores, evidence and a verdict "
+        "under a named policy. Errors are problem details (RFC 9457) with a stable `code`; a method that a "
+        "path does not know is 405 with `Allow`. Every answer carries `X-Request-Id` and `X-Correlation-Id`; "
+        "`traceparent` is echoed."
     ),
     "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }
@@ -55,13 +56,6 @@ ERRORS: dict[Status, Fault] = {
     ),
     Status.FORBIDDEN: Fault("Forbidden", "Forbidden", "insufficient_scope", "The token lacks the scope."),
     Status.NOT_FOUND: Fault("NotFound", "Not Found", "not_found", "Absent, or another tenant's."),
-    Status.METHOD_NOT_ALLOWED: Fault(
-        "MethodNotAllowed",
-        "Method Not Allowed",
-        "method_not_allowed",
-        "The path does not know this method.",
-        ("Allow",),
-    ),
     Status.CONFLICT: Fault(
         "Conflict", "Conflict", "conflict", "The present state forbids it.", ("Retry-After",)
     ),
@@ -147,7 +141,7 @@ _PREFER = _header(
 )
 _KEY = _header(
     "Idempotency-Key",
-    "A name of your own, quoted or bare. The same request under the same key happens once; remembered for a day.",
+    "A name of your own, quoted or bare. Under it a request happens once; kept for a day.",
     minLength=1,
     maxLength=255,
     pattern='^(?:[!#-+.-~-]+|"[ !#-\\[\\]-~]+")$',
@@ -163,9 +157,18 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         "analyses",
         "Analyse a file",
         (
-            (_OK, "AnalysisDocument", "Finished in time.", ("Location", "Preference-Applied", "Idempotency-Replayed")),
-            (_ACCEPTED, "AnalysisDocument", "Under way; look again at `Location`.",
-             ("Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed")),
+            (
+                _OK,
+                "AnalysisDocument",
+                "Finished in time.",
+                ("Location", "Preference-Applied", "Idempotency-Replayed"),
+            ),
+            (
+                _ACCEPTED,
+                "AnalysisDocument",
+                "Under way; look again at `Location`.",
+                ("Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed"),
+            ),
         ),
         text="As JSON: an upload or a public URL. As multipart/form-data: the file itself, if it is small.",
         body="CreateAnalysis",
@@ -174,29 +177,39 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         faults=(_404, Status.CONFLICT, _410),
     ),
     ("GET", "/v1/analyses"): Said(
-        "listAnalyses", "analyses", "List analyses, newest first",
+        "listAnalyses",
+        "analyses",
+        "List analyses, newest first",
         ((_OK, "AnalysisList", "One page.", ("Link",)),),
         query=schemas.AnalysisQuery,
     ),
     ("GET", "/v1/analyses/{id}"): Said(
-        "getAnalysis", "analyses", "Look at an analysis",
+        "getAnalysis",
+        "analyses",
+        "Look at an analysis",
         ((_OK, "AnalysisDocument", "The analysis as it is now.", ("Retry-After", "Preference-Applied")),),
         headers=(_PREFER,),
         faults=(_404, _410),
     ),
     ("DELETE", "/v1/analyses/{id}"): Said(
-        "deleteAnalysis", "analyses", "Erase an analysis",
+        "deleteAnalysis",
+        "analyses",
+        "Erase an analysis",
         ((Status.NO_CONTENT, "", "Erased, or erased before.", ()),),
-        text="Stops the run; erases media, artifacts and the record in every version. A tombstone with dates stays.",
+        text="Stops the run; erases media, artifacts and the record, every version. A tombstone stays.",
         faults=(_404,),
     ),
     ("GET", "/v1/analyses/{id}/artifacts"): Said(
-        "listArtifacts", "analyses", "List the artifacts of an analysis",
+        "listArtifacts",
+        "analyses",
+        "List the artifacts of an analysis",
         ((_OK, "ArtifactList", "All of them.", ()),),
         faults=(_404, _410),
     ),
     ("GET", "/v1/analyses/{id}/artifacts/{name}"): Said(
-        "getArtifact", "analyses", "Fetch an artifact",
+        "getArtifact",
+        "analyses",
+        "Fetch an artifact",
         (
             (_OK, "ArtifactLink", "The link, for who accepts `application/json`.", ()),
             (Status.TEMPORARY_REDIRECT, "", "The artifact, for five minutes.", ("Location",)),
@@ -204,67 +217,93 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         faults=(_404, _410),
     ),
     ("POST", "/v1/uploads"): Said(
-        "createUpload", "uploads", "Open a door for a large file",
-        ((_CREATED, "UploadDocument", "Post `fields` and then the file to `url` as multipart/form-data.", ()),),
+        "createUpload",
+        "uploads",
+        "Open a door for a large file",
+        ((_CREATED, "UploadDocument", "Post `fields`, then the file, to `url` as a form.", ()),),
         text="Then `POST /v1/analyses` with the `upload_id`.",
         body="CreateUpload",
         body_required=False,
     ),
     ("POST", "/v1/tokens"): Said(
-        "createToken", "tokens", "Make a token",
+        "createToken",
+        "tokens",
+        "Make a token",
         ((_CREATED, "CreatedToken", "The token is shown only now.", ()),),
         text="It may not do more, nor live longer, than the one that makes it.",
         body="CreateToken",
     ),
     ("GET", "/v1/tokens"): Said(
-        "listTokens", "tokens", "List tokens",
+        "listTokens",
+        "tokens",
+        "List tokens",
         ((_OK, "TokenList", "All of them; revoked and expired ones for 30 days.", ()),),
     ),
     ("DELETE", "/v1/tokens/{id}"): Said(
-        "revokeToken", "tokens", "Revoke a token",
+        "revokeToken",
+        "tokens",
+        "Revoke a token",
         ((Status.NO_CONTENT, "", "Revoked, or revoked before.", ()),),
         faults=(_404,),
     ),
     ("POST", _WH): Said(
-        "createWebhook", "webhooks", "Make an endpoint",
+        "createWebhook",
+        "webhooks",
+        "Make an endpoint",
         ((_CREATED, "CreatedWebhook", "The secret is shown only now.", ("Location",)),),
         body="CreateWebhook",
         faults=(Status.CONFLICT,),
     ),
-    ("GET", _WH): Said("listWebhooks", "webhooks", "List endpoints", ((_OK, "WebhookList", "All of them.", ()),)),
+    ("GET", _WH): Said(
+        "listWebhooks", "webhooks", "List endpoints", ((_OK, "WebhookList", "All of them.", ()),)
+    ),
     ("GET", _WH + "/{id}"): Said(
-        "getWebhook", "webhooks", "Look at an endpoint",
+        "getWebhook",
+        "webhooks",
+        "Look at an endpoint",
         ((_OK, "WebhookDocument", "The endpoint.", ()),),
         faults=(_404,),
     ),
     ("DELETE", _WH + "/{id}"): Said(
-        "deleteWebhook", "webhooks", "Remove an endpoint",
+        "deleteWebhook",
+        "webhooks",
+        "Remove an endpoint",
         ((Status.NO_CONTENT, "", "Removed, or never there.", ()),),
     ),
     ("POST", _WH + "/{id}/rotate-secret"): Said(
-        "rotateWebhookSecret", "webhooks", "Give an endpoint a new secret",
+        "rotateWebhookSecret",
+        "webhooks",
+        "Give an endpoint a new secret",
         ((_OK, "CreatedWebhook", "The secret is shown only now.", ()),),
         text="The old secret signs along for 24 hours.",
         faults=(_404, Status.CONFLICT),
     ),
     ("POST", _WH + "/{id}/enable"): Said(
-        "enableWebhook", "webhooks", "Turn an endpoint on again",
+        "enableWebhook",
+        "webhooks",
+        "Turn an endpoint on again",
         ((_OK, "WebhookDocument", "The endpoint.", ()),),
         faults=(_404,),
     ),
     ("POST", _WH + "/{id}/test"): Said(
-        "testWebhook", "webhooks", "Send a `webhook.test` event",
+        "testWebhook",
+        "webhooks",
+        "Send a `webhook.test` event",
         ((_ACCEPTED, "DeliveryDocument", "On its way; see the delivery log.", ()),),
         faults=(_404,),
     ),
     ("GET", _WH + "/{id}/deliveries"): Said(
-        "listDeliveries", "webhooks", "List deliveries, newest first",
+        "listDeliveries",
+        "webhooks",
+        "List deliveries, newest first",
         ((_OK, "DeliveryList", "One page of the log, kept for 30 days.", ("Link",)),),
         query=schemas.PageQuery,
         faults=(_404,),
     ),
     ("POST", _WH + "/{id}/deliveries/{delivery_id}/redeliver"): Said(
-        "redeliver", "webhooks", "Send a delivery again",
+        "redeliver",
+        "webhooks",
+        "Send a delivery again",
         ((_ACCEPTED, "DeliveryDocument", "A new delivery with the same `webhook-id` and payload.", ()),),
         faults=(_404, Status.CONFLICT),
     ),
@@ -280,4 +319,4 @@ OPERATIONS: dict[tuple[str, str], Said] = {
     ("GET", "/v1/openapi.json"): Said(
         "getOpenapi", "service", "This document", ((_OK, "object", "OpenAPI 3.1.", ()),), faults=(_404,)
     ),
-}  # fmt: skip
+}

@@ -88,9 +88,13 @@ def documents() -> dict[str, Any]:
     """Return one example a schema, by the schema's name."""
     done = analysis()
     queued = Analysis(
-        id=ID, tenant="acme", state=State.QUEUED, source=Source(type="url", url="https://example.org/clip.mp4"),
-        operations=(Operation.SYNTHETIC_SPEECH,), created_at=NOON,
-    )  # fmt: skip
+        id=ID,
+        tenant="acme",
+        state=State.QUEUED,
+        source=Source(type="url", url="https://example.org/clip.mp4"),
+        operations=(Operation.SYNTHETIC_SPEECH,),
+        created_at=NOON,
+    )
     token, webhook, sent = render.token(_token()), render.webhook(_webhook()), render.delivery(_delivery())
     return {
         "AnalysisDocument": render.analysis(done, BASE),
@@ -123,21 +127,37 @@ def event(kind: EventType) -> dict[str, Any]:
 
 def _token() -> TokenRecord:
     return TokenRecord(
-        id="tok_" + _SHA[:32], tenant="acme", hash=_SHA, name="newsroom", scopes=("analyses:read", "analyses:write"),
-        prefix="bf_acme_xxxx", last4="xxxx", created_at=NOON, last_used_at=NOON + timedelta(hours=1),
-    )  # fmt: skip
+        id="tok_" + _SHA[:32],
+        tenant="acme",
+        hash=_SHA,
+        name="newsroom",
+        scopes=("analyses:read", "analyses:write"),
+        prefix="bf_acme_xxxx",
+        last4="xxxx",
+        created_at=NOON,
+        last_used_at=NOON + timedelta(hours=1),
+    )
 
 
 def _webhook() -> Endpoint:
     return Endpoint(
-        id="wh_01kg9q2d00xv4t8w6j5y3m1n7p", url="https://example.org/hooks/bonafide", created_at=NOON,
-        events=(EventType.COMPLETED,), description="Newsroom", last_success_at=NOON + timedelta(hours=1),
-    )  # fmt: skip
+        id="wh_01kg9q2d00xv4t8w6j5y3m1n7p",
+        url="https://example.org/hooks/bonafide",
+        created_at=NOON,
+        events=(EventType.COMPLETED,),
+        description="Newsroom",
+        last_success_at=NOON + timedelta(hours=1),
+    )
 
 
 def _delivery() -> Delivery:
     return Delivery(
-        id="dlv_01kg9q2d00ab12cd34ef567890", webhook_id=_webhook().id, event_id="evt_3f0c", type=EventType.COMPLETED,
-        state="delivered", attempts=(Attempt(number=1, at=NOON, status=200, ms=84),), created_at=NOON,
+        id="dlv_01kg9q2d00ab12cd34ef567890",
+        webhook_id=_webhook().id,
+        event_id="evt_3f0c",
+        type=EventType.COMPLETED,
+        state="delivered",
+        attempts=(Attempt(number=1, at=NOON, status=200, ms=84),),
+        created_at=NOON,
         payload='{"type":"analysis.completed","timestamp":"2026-01-31T12:00:03Z","data":{}}',
-    )  # fmt: skip
+    )

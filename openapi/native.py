@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of /v1, made from the route table, the wire models and what is said here of each route."""
+"""The OpenAPI 3.1 document of /v1, made of the route table, the wire models and `described`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from openapi import examples  # noqa: E402
 from openapi.described import ERRORS, INFO, OPERATIONS, TAGS, Said  # noqa: E402
 from openapi.shapes import components, parameters  # noqa: E402
 
-__all__ = ["build", "outputs", "render_yaml"]
+__all__ = ["ROUTES", "build", "documents", "outputs", "render_yaml"]
 
 JSON = "application/json"
 _ECHOED = {
@@ -80,9 +80,9 @@ def _servers() -> list[dict[str, Any]]:
             "variables": {"api": {"default": "abc123"}, "region": {"default": "eu-central-1"}},
         },
         {
-            "url": "http://localhost:{port}",
+            "url": "http://127.0.0.1:{port}",
             "description": "The local cloud.",
-            "variables": {"port": {"default": "4570"}},
+            "variables": {"port": {"default": "4567"}},
         },
     ]
 
@@ -136,7 +136,9 @@ def _answers(route: Route, said: Said) -> dict[str, Any]:
                 media["example"] = example
             answer["content"] = {JSON: media}
         found[status] = answer
-    for status in said.errors(public=route.scope == PUBLIC, scoped=isinstance(route.scope, Scope)):
+    absent = (Status.NOT_FOUND,) if "{" in route.path else ()
+    failures = said.errors(public=route.scope == PUBLIC, scoped=isinstance(route.scope, Scope))
+    for status in (*failures, *absent):
         found[status] = {"$ref": f"#/components/responses/{ERRORS[status].name}"}
     return {str(int(status)): found[status] for status in sorted(found)}
 
@@ -182,7 +184,8 @@ def _security() -> dict[str, Any]:
         "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": f"`Authorization: Bearer bf_…`; also the bare token, and `Token token=…`. Scopes: {_SCOPES}.",
+            "description": "`Authorization: Bearer bf_…`; also the bare token, and `Token token=…`. "
+            f"Scopes: {_SCOPES}.",
         },
         "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "basic": {
@@ -201,7 +204,7 @@ def _webhook(kind: EventType) -> dict[str, Any]:
             "operationId": "on" + "".join(word.capitalize() for word in kind.value.split(".")),
             "tags": ["webhooks"],
             "summary": f"`{kind.value}`",
-            "description": "Signed as Standard Webhooks 1.0.0 says. Answer 2xx within 20 s; 410 ends it for good.",
+            "description": "Signed by Standard Webhooks 1.0.0. Answer 2xx within 20 s; 410 ends it for good.",
             "security": [],
             "parameters": [
                 {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
@@ -221,7 +224,7 @@ def _webhook(kind: EventType) -> dict[str, Any]:
 class _Plain(yaml.SafeDumper):
     """Writes every value out, without anchors."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         """Return ``True`` always."""
         return True
 

@@ -56,7 +56,10 @@ def _form(made: dict[str, Any]) -> None:
 
 
 def _tidy(node: Any, *, named: bool = False) -> Any:
-    """Drop titles and empty defaults; write ``anyOf [x, null]`` as a list of types. ``named``: members, not a schema."""
+    """Drop titles and empty defaults; write ``anyOf [x, null]`` as a list of types.
+
+    ``named``: the node holds members by name, and is no schema itself.
+    """
     if isinstance(node, list):
         return [_tidy(entry) for entry in node]
     if not isinstance(node, dict):

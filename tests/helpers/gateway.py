@@ -1,7 +1,8 @@
 """API Gateway's REST proxy events, built as the gateway builds them, and a reader of the answers.
 
-``event("POST", "/v1/analyses?x=1", body={...}, scopes="*")`` is what a handler gets; ``Answer.of(handler(event))``
-is what a client would see. ``Gateway`` puts authorizer and handler one behind the other, in-process.
+``event("POST", "/v1/analyses?x=1", body={...}, scopes="*")`` is what a handler gets;
+``Answer.of(handler(event))`` is what a client would see. ``Gateway`` puts authorizer and handler one
+behind the other, in-process.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def event(
 def _request(
     method: str, target: str, pairs: list[tuple[str, str]], body: str | bytes | None, stage: str
 ) -> dict[str, Any]:
-    path, query = (urlsplit(target).path if "://" in target else target.partition("?")[0]), target.partition("?")[2]
+    path, query = (
+        (urlsplit(target).path if "://" in target else target.partition("?")[0]),
+        target.partition("?")[2],
+    )
     text, is_binary = _body(pairs, body)
     asked = parse_qsl(query, keep_blank_values=True)
     _, _, proxy = path.partition("/v1/")
@@ -138,7 +142,9 @@ class Answer:
 class Gateway:
     """Authorizer and handler, one behind the other, as the stage has them."""
 
-    def __init__(self, authorizer: Callable[[Any, Any], Any], handler: Callable[[Any, Any], Any], context: Any) -> None:
+    def __init__(
+        self, authorizer: Callable[[Any, Any], Any], handler: Callable[[Any, Any], Any], context: Any
+    ) -> None:
         self._authorizer = authorizer
         self._handler = handler
         self._context = context

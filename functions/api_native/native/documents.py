@@ -154,7 +154,7 @@ class AnalysisSummary(AnalysisBase):
 
 
 class Page(Document):
-    """One page of a list; `next_cursor` is null on the last. A page may be short, or empty, before the end."""
+    """One page of a list; `next_cursor` is null on the last. A page may be short or empty before the end."""
 
     object: Literal["list"]
     next_cursor: str | None

@@ -7,7 +7,7 @@ from typing import Any
 
 from bonafide import erasure, ingest
 from bonafide.errors import Gone, InvalidRequest, NotFound, TooLarge, Unprocessable
-from bonafide.http import Form, Response, Status, json_response, loads, problem
+from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem
 from bonafide.ingest import NewAnalysis
 from bonafide.model import Analysis, State
 from bonafide.routing import Call, Route
@@ -143,7 +143,7 @@ def _small_enough(call: Call) -> None:
 
 
 def _from_json(call: Call) -> NewAnalysis:
-    value = read(CreateAnalysis, call.request.json())
+    value = read(CreateAnalysis, call.request.json(limit=MAX_JSON_BYTES))
     return NewAnalysis(
         tenant=call.tenant,
         upload_id=value.upload_id or None,
@@ -188,6 +188,8 @@ def _beside(form: Form) -> dict[str, Any]:
     words = [word.strip() for part in form.all("operations") for word in part.text.split(",")]
     value: dict[str, Any] = {"operations": [word for word in words if word]}
     options, reference = form.text("options"), form.text("client_reference")
+    if options and len(options) > MAX_JSON_BYTES:
+        raise TooLarge(f"Options may have {MAX_JSON_BYTES} bytes at most.")
     if options:
         value["options"] = loads(options)
     if reference:

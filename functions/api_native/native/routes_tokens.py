@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bonafide import tokens
 from bonafide.errors import NotFound
-from bonafide.http import Response, Status, json_response
+from bonafide.http import MAX_JSON_BYTES, Response, Status, json_response
 from bonafide.routing import Call, Route
 from bonafide.store import tokens as store
 from bonafide.tokens import Scope
@@ -17,7 +17,7 @@ __all__ = ["ROUTES"]
 
 def create(call: Call) -> Response:
     """POST /v1/tokens."""
-    wish = read(CreateToken, call.request.json())
+    wish = read(CreateToken, call.request.json(limit=MAX_JSON_BYTES))
     maker = store.find(call.tenant, call.caller.token_id)
     own_expiry = maker.expires_at if maker else None
     expires_at = wish.expires_at or own_expiry

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bonafide import ingest, media
 from bonafide.errors import NotFound
-from bonafide.http import Response, Status, json_response
+from bonafide.http import MAX_JSON_BYTES, Response, Status, json_response
 from bonafide.model import State
 from bonafide.routing import Call, Route
 from bonafide.tokens import Scope
@@ -23,7 +23,7 @@ LINK_S = 300
 
 def create(call: Call) -> Response:
     """POST /v1/uploads."""
-    wish = read(CreateUpload, call.request.json() if call.request.body else {})
+    wish = read(CreateUpload, call.request.json(limit=MAX_JSON_BYTES) if call.request.body else {})
     ticket = ingest.new_upload(
         call.tenant,
         bytes=wish.bytes,

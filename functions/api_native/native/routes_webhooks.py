@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bonafide import delivery as deliverer
-from bonafide.http import Response, Status, json_response
+from bonafide.http import MAX_JSON_BYTES, Response, Status, json_response
 from bonafide.routing import Call, Route
 from bonafide.store import webhooks as store
 from bonafide.tokens import Scope
@@ -16,7 +16,7 @@ __all__ = ["ROUTES"]
 
 def create(call: Call) -> Response:
     """POST /v1/webhooks."""
-    wish = read(CreateWebhook, call.request.json())
+    wish = read(CreateWebhook, call.request.json(limit=MAX_JSON_BYTES))
     events = [event.value for event in wish.events]
     endpoint, secret = store.create(
         call.tenant, wish.url, events, wish.description, now=call.tools.now(), id_factory=call.tools.new_id

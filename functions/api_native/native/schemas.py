@@ -40,7 +40,9 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]
 
 
 def _rfc3339(value: object) -> object:
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        return datetime.fromisoformat(value.upper())
+    if value is None or isinstance(value, datetime):
         return value
     raise ValueError("write a date and time as RFC 3339 says, such as 2026-01-31T12:00:00Z")
 

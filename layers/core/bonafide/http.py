@@ -49,6 +49,9 @@ __all__ = [
 ]
 
 PROBLEM = "application/problem+json"
+MAX_JSON_BYTES = 64 * 1024
+"""More than any request without a file in it needs, and less than a row of the table holds."""
+
 _STATUS: dict[type[BonafideError], Status] = {
     BonafideError: Status.INTERNAL_SERVER_ERROR,
     InvalidRequest: Status.BAD_REQUEST,
@@ -136,12 +139,16 @@ class Request:
         """Return the absolute URL of one of our own paths."""
         return self.base_url + path
 
-    def json(self) -> Any:
-        """Return the JSON body. Raises `UnsupportedMedia` for another type, `InvalidRequest` for no JSON."""
+    def json(self, *, limit: int | None = None) -> Any:
+        """Return the JSON body. Raises `UnsupportedMedia`, `TooLarge` (over ``limit``), `InvalidRequest`."""
         kind = self.content_type
         if kind and kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMedia(
                 "Send application/json.", errors=({"header": "Content-Type", "detail": kind[:100]},)
+            )
+        if limit is not None and len(self.body) > limit:
+            raise errors.TooLarge(
+                f"A JSON body may have {limit} bytes at most; files go by POST /v1/uploads."
             )
         try:
             return loads(self.body.decode("utf-8"))

@@ -1,4 +1,4 @@
-"""The native API on the template's own stack in moto, with a clock and a pause that tests hold in their hands."""
+"""The native API on the template's own stack in moto, with a clock and a pause that tests hold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACE = str(ROOT / "functions" / "api_native")
 
 
 class Clock:
-    """A clock that only moves when told to, or when somebody sleeps; ``on_sleep`` is what happens meanwhile."""
+    """A clock that only moves when told to, or when somebody sleeps; ``on_sleep`` happens meanwhile."""
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 11, 20, 12, tzinfo=UTC)
