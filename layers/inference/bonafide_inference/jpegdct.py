@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 __all__ = ["ZIGZAG", "Luma", "block_dct", "read_luma", "standard_quality"]
 
@@ -58,6 +58,7 @@ def read_luma(path: str) -> Luma | None:
     OSError
         If the file cannot be decoded at all; a truncated one is read as far as it goes.
     """
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
     with Image.open(path, formats=["JPEG", "MPO"]) as image:
         tables: dict[int, Any] = getattr(image, "quantization", {})
         if image.mode not in ("RGB", "YCbCr", "L") or 0 not in tables:

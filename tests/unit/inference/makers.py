@@ -23,7 +23,11 @@ def texture(width: int = 320, height: int = 256, seed: int = 1) -> Image.Image:
     for cells, weight in ((4, 30), (16, 26), (64, 22)):
         size = max(2, width // (256 // cells) + 2), max(2, height // (256 // cells) + 2)
         small = Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
-        total += (np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32) - 128) * weight / 128
+        total += (
+            (np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32) - 128)
+            * weight
+            / 128
+        )
     total += rng.normal(0, 4, total.shape)
     return Image.fromarray(np.clip(total + 128, 8, 247).astype(np.uint8))
 
@@ -63,7 +67,9 @@ def noise(seconds: float, seed: int = 1, cut_hz: float | None = None, rate: int 
     return samples.astype(np.float32)
 
 
-def sound(path: Path, codec: str, samples: np.ndarray, rate: int = RATE, container: str | None = None) -> Path:
+def sound(
+    path: Path, codec: str, samples: np.ndarray, rate: int = RATE, container: str | None = None
+) -> Path:
     """Encode mono (n,) or multichannel (channels, n) float samples."""
     planes = samples if samples.ndim == 2 else samples[None, :]
     layout = {1: "mono", 2: "stereo"}[planes.shape[0]]
@@ -71,7 +77,7 @@ def sound(path: Path, codec: str, samples: np.ndarray, rate: int = RATE, contain
     with av.open(str(path), "w", format=container) as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
         if codec in ("mp3", "libmp3lame", "aac"):
-            stream.bit_rate = 128000
+            stream.bit_rate = 64000
         _feed_sound(out, stream, planes, layout, rate)
     return path
 
@@ -100,7 +106,9 @@ def video(
         count = int(seconds * fps)
         for i in range(count):
             level = 20 + 200 * i // max(1, count)
-            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), level, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((size[1], size[0], 3), level, np.uint8), format="rgb24"
+            )
             frame.pts = i
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -155,6 +163,7 @@ def pdf_bomb(megabytes: int = 400) -> bytes:
 
 def matroska_of_tracks(count: int) -> bytes:
     """A Matroska header that declares ``count`` audio tracks."""
+
     def element(ident: bytes, body: bytes) -> bytes:
         return ident + struct.pack(">Q", len(body) | 1 << 56) + body
 
@@ -182,7 +191,9 @@ def mp4_of_tracks(count: int) -> bytes:
         full(kind, b"\0" * 4) for kind in (b"stts", b"stsc", b"stco")
     )
     tables += full(b"stsz", b"\0" * 8)
-    media = full(b"mdhd", struct.pack(">IIIII", 0, 0, 44100, 0, 0)) + full(b"hdlr", b"\0" * 4 + b"soun" + b"\0" * 13)
+    media = full(b"mdhd", struct.pack(">IIIII", 0, 0, 44100, 0, 0)) + full(
+        b"hdlr", b"\0" * 4 + b"soun" + b"\0" * 13
+    )
     media += box(b"minf", full(b"smhd", b"\0" * 4) + box(b"stbl", tables))
     track = box(b"trak", full(b"tkhd", struct.pack(">III", 0, 0, 1) + b"\0" * 68) + box(b"mdia", media))
     movie = full(b"mvhd", struct.pack(">IIII", 0, 0, 1000, 0) + b"\0" * 80)
@@ -191,6 +202,7 @@ def mp4_of_tracks(count: int) -> bytes:
 
 def png_of_size(width: int, height: int) -> bytes:
     """A PNG that claims to be huge and holds next to nothing."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from bonafide_inference import cell
+
 from tests.unit.inference import hostile_tasks
 
 
@@ -162,7 +162,8 @@ def _first_child(pid: int) -> int:
 def test_jobs_of_several_threads_run_side_by_side(hostile: cell.Cell) -> None:
     answers: list[object] = []
     threads = [
-        threading.Thread(target=lambda i=i: answers.append(ask(hostile, "echo", i=i)["result"]["i"])) for i in range(8)
+        threading.Thread(target=lambda i=i: answers.append(ask(hostile, "echo", i=i)["result"]["i"]))
+        for i in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -178,7 +179,9 @@ def test_zygote_ends_with_its_owner() -> None:
         "one.run('echo', {}, seconds=5, memory_mb=64)\nprint(one.pid, flush=True)\nos._exit(0)\n"
     )
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=True, timeout=60
+    )
     assert ended(int(done.stdout))
 
 
@@ -196,5 +199,7 @@ def test_owner_side_imports_no_decoder() -> None:
         "print(sorted({'numpy', 'av', 'PIL', 'onnxruntime', 'pikepdf', 'boto3'} & set(sys.modules)))"
     )
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == b"[]"

@@ -171,7 +171,14 @@ def test_absent_file_is_infrastructure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"hello, world", b"\0" * 5000, b"PK\3\4" + b"\0" * 100, b"<svg/>", b"\0\0\0\x1cftypavif" + b"\0" * 50, b"\x7fELF"],
+    [
+        b"hello, world",
+        b"\0" * 5000,
+        b"PK\3\4" + b"\0" * 100,
+        b"<svg/>",
+        b"\0\0\0\x1cftypavif" + b"\0" * 50,
+        b"\x7fELF",
+    ],
 )
 def test_unsupported(tmp_path: Path, data: bytes) -> None:
     assert refusal(put(tmp_path / "x.jpg", data)) == "unsupported_format"
@@ -276,7 +283,11 @@ def test_sniff_takes_any_bytes(data: bytes) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF"]), st.integers(0, 10**6), st.binary(min_size=1, max_size=40))
+@given(
+    st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF"]),
+    st.integers(0, 10**6),
+    st.binary(min_size=1, max_size=40),
+)
 def test_damaged_pictures_are_values(tmp_path_factory, format_: str, place: int, junk: bytes) -> None:
     data = bytearray(makers.picture(format_, makers.texture(64, 64)))
     place %= len(data)

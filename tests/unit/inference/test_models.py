@@ -103,7 +103,9 @@ def test_absent_weights_are_a_finding(tmp_path: Path, grey: Path) -> None:
     assert ask(tmp_path, grey, tmp_path / "models").reason == "model_missing"
 
 
-@pytest.mark.parametrize("weights", [b"not a model", mean_model([1, 3, 64, 64])], ids=["garbage", "other shape"])
+@pytest.mark.parametrize(
+    "weights", [b"not a model", mean_model([1, 3, 64, 64])], ids=["garbage", "other shape"]
+)
 def test_unusable_weights_are_a_finding(tmp_path: Path, grey: Path, weights: bytes) -> None:
     folder(tmp_path / "models", weights)
     assert ask(tmp_path, grey, tmp_path / "models").reason == "model_invalid"

@@ -114,14 +114,18 @@ def test_cell_cannot_name_a_model_or_an_item(photo, tmp_path: Path, monkeypatch:
     assert (found.model.name, found.item) == ("double_quantisation", "i-1")
 
 
-@pytest.mark.parametrize("raw", [{"outcome": "scored"}, {"operation": "lip_sync"}, {"extra": 1}, {"p_fake": 2}])
+@pytest.mark.parametrize(
+    "raw", [{"outcome": "scored"}, {"operation": "lip_sync"}, {"extra": 1}, {"p_fake": 2}]
+)
 def test_malformed_findings_are_detector_errors(photo, tmp_path, monkeypatch, raw: dict) -> None:
     lie(monkeypatch, **raw)
     (found,) = run(photo, item("image_forgery"), tmp_path)
     assert (found.outcome, found.reason) == (Outcome.FAILED, "detector_error")
 
 
-def test_artifacts_are_only_files_of_the_workdir(photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_artifacts_are_only_files_of_the_workdir(
+    photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
     (work / "good.png").write_bytes(b"png")

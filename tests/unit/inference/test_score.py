@@ -33,8 +33,17 @@ def test_every_file_has_its_line(media: Path, tmp_path: Path, capsys: pytest.Cap
     out = tmp_path / "out.jsonl"
     assert score.main(["image_forgery", str(media), str(out)]) == 0
     rows = {row["path"]: row for row in lines(out)}
-    assert list(rows) == ["a_splice.jpg", "b_empty.jpg", "c_text.jpg", "d_broken.jpg", "sub/e.png", "sub/f.pdf"]
-    assert all({"outcome", "p_fake", "llr", "reason", "model", "seconds"} <= set(row) for row in rows.values())
+    assert list(rows) == [
+        "a_splice.jpg",
+        "b_empty.jpg",
+        "c_text.jpg",
+        "d_broken.jpg",
+        "sub/e.png",
+        "sub/f.pdf",
+    ]
+    assert all(
+        {"outcome", "p_fake", "llr", "reason", "model", "seconds"} <= set(row) for row in rows.values()
+    )
     assert rows["a_splice.jpg"]["outcome"] == "scored"
     assert rows["a_splice.jpg"]["p_fake"] > 0.9
     assert rows["a_splice.jpg"]["model"].startswith("double_quantisation@")
@@ -66,7 +75,9 @@ def test_interrupted_keeps_whole_lines(media: Path, tmp_path: Path, monkeypatch:
     assert len(lines(out)) == 2
 
 
-@pytest.mark.parametrize("arguments", [["no_such", ".", "-"], ["image_forgery", "/absent", "-"], ["image_forgery"]])
+@pytest.mark.parametrize(
+    "arguments", [["no_such", ".", "-"], ["image_forgery", "/absent", "-"], ["image_forgery"]]
+)
 def test_bad_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         score.main(arguments)

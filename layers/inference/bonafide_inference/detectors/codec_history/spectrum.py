@@ -12,7 +12,8 @@ __all__ = ["Spectrum", "analyse"]
 
 WINDOW, HOP = 2048, 1024
 COLUMNS = 600
-FLOOR_DB = -120.0
+FLOOR_DB = -118.0
+"""Rounding to 16 bits leaves about -126 dBFS a bin: below this is no content."""
 LOUD_DB = -60.0
 """A column whose loudest band is below this is silence: it has no cut-off."""
 CLIP = 0.999
@@ -128,14 +129,15 @@ def _into_bands(spectra: NDArray[Any], bands: int) -> NDArray[Any]:
 
 
 def _cutoffs(bands: NDArray[Any], nyquist: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per column: the highest band that stands 12 dB over the floor above it, and the drop at its end.
+    """Per column: the highest band with content, and the drop at its end.
 
-    The floor is the 5th percentile of the column, but at least 75 dB under its loudest band: dither and
-    rounding noise are no content.
+    Content is louder than 75 dB under the loudest band and than `FLOOR_DB`; where the quietest bands lie
+    in a gap (25 dB under the median), it also stands 12 dB over them.
     """
     peak = bands.max(axis=1)
-    floor = np.maximum(np.maximum(np.percentile(bands, 5, axis=1), peak - 75), FLOOR_DB)
-    above = bands > (floor + 12)[:, None]
+    quiet, middle = np.percentile(bands, [5, 50], axis=1)
+    gap = np.where(quiet < middle - 25, quiet + 12, FLOOR_DB)
+    above = bands > np.maximum(np.maximum(peak - 75, FLOOR_DB), gap)[:, None]
     last = bands.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
     width = nyquist / bands.shape[1]
     reach = max(1, round(600 / width))

@@ -80,7 +80,7 @@ def xmp_dates(pdf: pikepdf.Pdf) -> dict[str, str]:
         return {}
     found = {}
     for key in ("CreateDate", "ModifyDate", "CreatorTool"):
-        match = re.search(rf"xmp:{key}\s*(?:=\s*[\"']|>)([^<\"']{{1,200}})", packet)
+        match = re.search(rf"xmp:{key}(?:\s*=\s*[\"']|(?:\s[^>]{{0,200}})?>)([^<\"']{{1,200}})", packet)
         if match:
             found[key] = match[1].strip()
     return found
