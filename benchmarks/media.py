@@ -132,9 +132,8 @@ def pdf(pages: int = 20, *, revisions: int = 2, seed: int = 1) -> bytes:
 
 
 def _info(revision: int) -> bytes:
-    return (
-        b"<< /Producer (Bonafide benchmark) /CreationDate (D:20250101120000Z) /ModDate (D:2025010%d130000Z) >>"
-        % (revision + 1)
+    return b"<< /Producer (Bonafide) /CreationDate (D:20250101120000Z) /ModDate (D:2025010%d130000Z) >>" % (
+        revision + 1
     )
 
 

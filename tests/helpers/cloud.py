@@ -1,50 +1,46 @@
-"""The whole stack on the embedded cloud, for the tiers that need it real.
+"""A client of the embedded cloud that says exactly what came back, and looks behind the scenes.
 
-In a test take the session's fixture ``cloud`` and, to be alone with what it makes, the fixture ``api``, a tenant of
-its own (tests/cloud/conftest.py)::
+In a test take the session's fixture ``cloud`` and, to be alone with what it makes, the fixture ``api``: a
+tenant of its own (tests/cloud/conftest.py)::
 
     def test_it(cloud, api):
-        answer = api("POST", "/v1/analyses", json={"url": "…"})    # an error status is an answer like any other
+        answer = api("POST", "/v1/analyses", json={"url": "…"})     # an error status is an answer too
         answer.problem(400, "unknown_operation")
         document = api.finished(api.inline(data, "photo.jpg"))
-        other = cloud.tenant("acme")                               # another tenant
-        cloud.client("dynamodb").scan(TableName=cloud.outputs["Table"])
+        other = cloud.tenant()                                      # another tenant
         cloud.until(lambda: cloud.queue_depth("WebhookDlqUrl") == 1)
-        cloud.restart()                                            # cleanly; cloud.kill() first for a hard one
 
-Nothing sleeps for a time: whoever waits, waits for a state, with a deadline. Without pytest: `session_cloud`.
+Nothing sleeps for a time: whoever waits, waits for a state, with a deadline.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json as jsonlib
-import os
-import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
-from localcloud.bootstrap import first_token, new_token
-from localcloud.cloud import LocalCloud, free_port
-from localcloud.deploy import STACK, deploy
-from localcloud.submit import Client
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-__all__ = ["PATIENCE_S", "Answer", "Api", "RunningCloud", "post_form", "send", "session_cloud", "until"]
+from localcloud.cloud import ROOT, LocalCloud
+from tests.helpers.embedded import RunningCloud
+
+__all__ = ["PATIENCE_S", "Answer", "Api", "Cloud", "post_form", "send", "until"]
 
 T = TypeVar("T")
 
 PATIENCE_S = 60.0
 """How long a state may take to come; what hangs fails the test by name."""
 
-_pool = urllib3.PoolManager(num_pools=20, retries=False, timeout=urllib3.Timeout(90))
+_pool = urllib3.PoolManager(num_pools=20, maxsize=16, retries=False, timeout=urllib3.Timeout(90))
 
 
 def until(ask: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
@@ -166,76 +162,47 @@ class Api:
 
 
 # ---- the cloud --------------------------------------------------------------------------------------
-@dataclass
-class RunningCloud:
-    """A started and deployed cloud, and the token of its tenant ``local``."""
+class Cloud(RunningCloud):
+    """The session's cloud with its owner's eyes and hands."""
 
-    local: LocalCloud
-    token: str
-
-    @property
-    def base_url(self) -> str:
-        """Where clients reach the API; append /v1/…"""
-        return self.local.base_url
-
-    @property
-    def endpoint(self) -> str:
-        """Endpoint for AWS SDKs."""
-        return self.local.endpoint
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        """The stack's outputs."""
-        return self.local.outputs()
+    def __init__(self, local: LocalCloud, token: str) -> None:
+        super().__init__(local, token)
+        self._tenants: list[Api] = []
 
     @property
     def bucket(self) -> str:
         """The media bucket."""
         return self.outputs["MediaBucket"]
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client as the account's owner."""
-        return self.local.client(service)
-
-    def function(self, name: str) -> str:
-        """Return a function's deployed name (``api_native`` → ``bonafide-api-native``)."""
-        return f"{STACK}-{name.replace('_', '-')}"
-
     # ---- who asks -------------------------------------------------------------------------------
-    def new_token(self, tenant: str, scopes: tuple[str, ...] = ()) -> str:
-        """Return a fresh token of any tenant."""
-        return new_token(self.local, tenant, name="test", scopes=scopes)
+    def tenant(self) -> Api:
+        """Return a new tenant with a token for everything."""
+        if not self._tenants:
+            self._tenants += self._new_tenants(25)
+        return self._tenants.pop()
 
-    def tenant(self, name: str = "") -> Api:
-        """Return a tenant with a token for everything; without a name, a new one."""
-        name = name or f"t-{uuid.uuid4().hex[:12]}"
-        return Api(self.base_url, name, self.new_token(name))
-
-    def api(self, token: str | None = None) -> Client:
-        """Return the project's own client (localcloud.submit); raises for error statuses."""
-        return Client(self.base_url, token or self.token, timeout_s=60)
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        token: str | None = "",
-    ) -> Answer:
-        """Return the raw answer to one request. ``token``: None sends none, "" the session's own."""
-        stranger = Api(self.base_url, token="" if token is None else token or self.token)
-        return stranger(method, path, body=body, headers=headers)
-
-    def analyse(self, what: str | Path, *, timeout_s: float = 120, **wishes: Any) -> dict[str, Any]:
-        """Send a file or URL and return the document once it is at rest."""
-        accepted = self.api().submit(what, **wishes)
-        return self.at_rest(str(accepted["id"]), timeout_s=timeout_s)
-
-    def at_rest(self, analysis_id: str, *, timeout_s: float = 120) -> dict[str, Any]:
-        """Return the document once its state is final."""
-        return Api(self.base_url, "local", self.token).finished(analysis_id, timeout_s=timeout_s)
+    def _new_tenants(self, count: int) -> list[Api]:
+        """Make tenants as an owner does, many in one interpreter: its start is what costs the time."""
+        names = [f"t-{uuid.uuid4().hex[:12]}" for _ in range(count)]
+        environment = self.local.aws_env() | {
+            "PYTHONPATH": str(ROOT / "layers" / "core"),
+            "TABLE_NAME": self.outputs["Table"],
+            "MEDIA_BUCKET": self.outputs["MediaBucket"],
+            "EVENT_BUS_NAME": self.outputs["Bus"],
+        }
+        script = (
+            "import sys; from bonafide.admin import main; "
+            "[main(['token', '--tenant', name]) for name in sys.argv[1:]]"
+        )
+        made = subprocess.run(
+            [sys.executable, "-c", script, *names],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        tokens = made.stdout.split()
+        return [Api(self.base_url, name, token) for name, token in zip(names, tokens, strict=True)]
 
     # ---- behind the scenes ----------------------------------------------------------------------
     def until(self, ask: Callable[[], T], *, timeout_s: float = 30, what: str = "it") -> T:
@@ -313,6 +280,19 @@ class RunningCloud:
             for policy, document in before.items():
                 iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=jsonlib.dumps(document))
 
+    @contextlib.contextmanager
+    def setting(self, name: str, **values: str) -> Iterator[None]:
+        """Give a function other environment variables while the block runs."""
+        client, function = self.client("lambda"), self.function(name)
+        before = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        try:
+            client.update_function_configuration(
+                FunctionName=function, Environment={"Variables": before | values}
+            )
+            yield
+        finally:
+            client.update_function_configuration(FunctionName=function, Environment={"Variables": before})
+
     def queue_depth(self, output: str) -> int:
         """Return how many messages a queue of the outputs holds."""
         attributes = self.client("sqs").get_queue_attributes(
@@ -325,17 +305,6 @@ class RunningCloud:
         pages = self.client("logs").get_paginator("filter_log_events")
         found = pages.paginate(logGroupName=f"/aws/lambda/{self.function(name)}")
         return "\n".join(event["message"] for page in found for event in page["events"])
-
-    def restart(self) -> str | None:
-        """Stop cleanly if it runs and start again; return the notice of a bad end, if any."""
-        self.local.stop()
-        return self.local.start()
-
-    def kill(self) -> None:
-        """Kill MiniStack as a power cut would, and wait until nothing of the cloud runs."""
-        known = self.local._read("cloud.json")
-        os.kill(known["ministack_pid"], signal.SIGKILL)
-        self.until(lambda: not self.local.running(), what="the end")
 
 
 def _key(tenant: str, analysis_id: str) -> dict[str, dict[str, str]]:
@@ -350,15 +319,3 @@ def _less(document: dict[str, Any], action: str) -> dict[str, Any]:
         if left := [one for one in actions if one != action]:
             statements.append({**statement, "Action": left})
     return {**document, "Statement": statements}
-
-
-@contextlib.contextmanager
-def session_cloud(root: Path, parameters: Mapping[str, str] | None = None) -> Iterator[RunningCloud]:
-    """Start, deploy and furnish a cloud under ``root`` on free ports; stop it at the end."""
-    local = LocalCloud(root, free_port(0), free_port(0), checkpoint_s=0)
-    try:
-        local.start()
-        deploy(local, parameters=parameters)
-        yield RunningCloud(local, first_token(local))
-    finally:
-        local.stop()
