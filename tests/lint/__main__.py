@@ -141,6 +141,12 @@ def bandit() -> None:
         raise LintError("\n".join(wrong))
 
 
+@lint
+def pip_check() -> None:
+    """The pins agree with each other."""
+    run(sys.executable, "-m", "pip", "check", "--quiet")
+
+
 # ---- infrastructure --------------------------------------------------------------------------------
 
 
