@@ -47,6 +47,9 @@ def main(command: str, environment: Mapping[str, str]) -> int:
     except SubmitError as error:
         _note(f"error: {error}")
         return 1
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         _note("\nInterrupted. The local cloud goes on (make down stops it), and so do analyses that it took.")
         return 130

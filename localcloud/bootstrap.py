@@ -16,16 +16,17 @@ TENANT = "local"
 
 def first_token(cloud: LocalCloud, *, renew: bool = False) -> str:
     """Return the token of the tenant ``local``, made on first use and kept in the state folder (mode 600)."""
-    if cloud.token_file.exists() and not renew:
-        return cloud.token_file.read_text().strip()
-    token = new_token(cloud, TENANT, name="make run")
-    temporary = cloud.token_file.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
-        file.write(token + "\n")
-    temporary.replace(cloud.token_file)
-    cloud.checkpoint()
-    return token
+    with cloud.locked(cloud.root / "deploying", wait=True):
+        if cloud.token_file.exists() and not renew:
+            return cloud.token_file.read_text().strip()
+        token = new_token(cloud, TENANT, name="make run")
+        temporary = cloud.token_file.with_suffix(".tmp")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(token + "\n")
+        temporary.replace(cloud.token_file)
+        cloud.checkpoint()
+        return token
 
 
 def new_token(cloud: LocalCloud, tenant: str, *, name: str = "first", scopes: Sequence[str] = ()) -> str:

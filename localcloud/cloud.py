@@ -167,7 +167,7 @@ class LocalCloud:
     def running(self) -> bool:
         """Whether a supervisor holds the lock."""
         try:
-            with self._locked(self.root / "lock"):
+            with self.locked(self.root / "lock"):
                 return False
         except (BlockingIOError, FileNotFoundError):
             return (self.root / "lock").exists()
@@ -181,7 +181,8 @@ class LocalCloud:
             It did not come up; the message ends with the last lines of the log.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self._locked(self.root / "starting", wait=True):
+        self.root.chmod(0o700)  # keys and tokens lie in it
+        with self.locked(self.root / "starting", wait=True):
             if self.running():
                 self._wait_healthy()
                 return None
@@ -195,7 +196,7 @@ class LocalCloud:
         if not isinstance(pid, int):
             raise CloudError(f"{self.root / 'cloud.json'} names no process, yet its lock is held")
         os.kill(pid, signal.SIGTERM)
-        with self._locked(self.root / "lock", wait=True, timeout_s=STOP_TIMEOUT_S + 10):
+        with self.locked(self.root / "lock", wait=True, timeout_s=STOP_TIMEOUT_S + 10):
             return True
 
     def checkpoint(self) -> None:
@@ -230,7 +231,7 @@ class LocalCloud:
 
     # ---- details --------------------------------------------------------------------------------
     def _spawn(self) -> str | None:
-        with self._locked(self.root / "ministack.lock", wait=True, timeout_s=STOP_TIMEOUT_S):
+        with self.locked(self.root / "ministack.lock", wait=True, timeout_s=STOP_TIMEOUT_S):
             notice = self._mend()
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
@@ -309,9 +310,7 @@ class LocalCloud:
             time.sleep(0.05)
 
     @contextlib.contextmanager
-    def _locked(
-        self, path: Path, *, wait: bool = False, timeout_s: float = START_TIMEOUT_S
-    ) -> Iterator[None]:
+    def locked(self, path: Path, *, wait: bool = False, timeout_s: float = START_TIMEOUT_S) -> Iterator[None]:
         """Hold a lock file. Without ``wait``, BlockingIOError when another process holds it."""
         with path.open("a") as file:
             deadline = time.monotonic() + timeout_s
@@ -368,7 +367,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._ask_stop)
         signal.signal(signal.SIGINT, self._ask_stop)
         try:
-            with self._cloud._locked(self._cloud.root / "lock"):
+            with self._cloud.locked(self._cloud.root / "lock"):
                 return self._serve()
         except BlockingIOError:
             print("another supervisor holds this state folder", file=sys.stderr)

@@ -212,8 +212,13 @@ def deploy(
     CloudError
         ``sam deploy`` failed; the message ends with what it said.
     """
+    with cloud.locked(cloud.root / "deploying", wait=True, timeout_s=300):
+        return _deploy(cloud, root, dict(parameters or {}), force=force)
+
+
+def _deploy(cloud: LocalCloud, root: Path, parameters: dict[str, str], *, force: bool) -> bool:
     template = load_template(root / "template.yaml")
-    wanted = local_parameters(cloud) | dict(parameters or {})
+    wanted = local_parameters(cloud) | parameters
     wanted = {key: value for key, value in wanted.items() if key in template.get("Parameters", {})}
     mark = digest(root, wanted | {"gateway": cloud.endpoint})
     if not force and cloud._read("deploy.json").get("digest") == mark:

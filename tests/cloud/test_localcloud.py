@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,7 +49,7 @@ class TestMended:
             table.delete_item(TableName=embedded.outputs["Table"], Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
 
 
-def _as_function(cloud: RunningCloud, name: str, service: str) -> object:
+def _as_function(cloud: RunningCloud, name: str, service: str) -> Any:
     """Return a client with a function's own role."""
     import boto3
 

@@ -142,7 +142,7 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
-        length, body = request_body(self.headers, self.rfile)  # type: ignore[arg-type]
+        length, body = request_body(self.headers, self.rfile)
         data = b"".join(body)
         self.send_response(201)
         self.send_header("X-Path", self.path)

@@ -77,7 +77,7 @@ def _parts(headers: dict[str, str], body: bytes) -> dict[str, Any]:
         b"Content-Type: " + headers["content-type"].encode() + b"\r\n\r\n" + body
     )
     found: dict[str, Any] = {}
-    for part in message.get_payload():  # type: ignore[union-attr]
+    for part in message.get_payload():
         found[part.get_param("name", header="content-disposition")] = part.get_payload(decode=True)  # type: ignore[union-attr, index]
     return found
 
