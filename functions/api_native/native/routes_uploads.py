@@ -26,7 +26,7 @@ def create(call: Call) -> Response:
     wish = read(CreateUpload, call.request.json(limit=MAX_JSON_BYTES) if call.request.body else {})
     ticket = ingest.new_upload(
         call.tenant,
-        bytes=wish.bytes,
+        size=wish.bytes,
         sha256=wish.sha256,
         filename=wish.filename,
         now=call.tools.now(),

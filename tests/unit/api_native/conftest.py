@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.aws import Aws
+from tests.helpers.aws import Aws, in_moto
 from tests.helpers.gateway import Answer, event
 from tests.helpers.template import ROOT
 
@@ -32,6 +32,23 @@ class Clock:
         self.moment += timedelta(seconds=seconds)
         self.slept.append(seconds)
         self.on_sleep(seconds)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Aws]:
+    """Make the stack once a module; `aws` empties its table for every test."""
+    with in_moto() as made:
+        yield made
+
+
+@pytest.fixture
+def aws(stack: Aws) -> Iterator[Aws]:
+    """Return the stack with an empty table."""
+    rows = stack.client("dynamodb").scan(TableName=stack.table)["Items"]
+    for row in rows:
+        stack.client("dynamodb").delete_item(TableName=stack.table, Key={"pk": row["pk"], "sk": row["sk"]})
+    yield stack
+    stack.leave()
 
 
 @pytest.fixture
