@@ -95,7 +95,8 @@ def _feed_sound(out, stream, planes, layout, rate) -> None:
 
 
 def video(
-    path: Path, codec: str = "libx264", *, seconds: float = 2.0, fps: int = 10, size: tuple[int, int] = (176, 144),
+    path: Path, codec: str = "libx264", *, seconds: float = 2.0, fps: int = 10,
+    size: tuple[int, int] = (176, 144),
     audio: str | None = None, container: str | None = None, options: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """Moving noise; frame ``i`` is brighter than the one before, so that order can be checked."""
@@ -136,7 +137,8 @@ def append_revision(data: bytes, body: bytes = b"") -> bytes:
     with pikepdf.open(io.BytesIO(data)) as document:
         root = document.Root.objgen[0]
     return data + added + (
-        b"xref\n99 1\n%010d 00000 n \ntrailer\n<< /Size 100 /Root %d 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n"
+        b"xref\n99 1\n%010d 00000 n \ntrailer\n"
+        b"<< /Size 100 /Root %d 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n"
         % (start + 1, root, last, table)
     )  # fmt: skip
 

@@ -14,11 +14,12 @@ from PIL import Image
 
 from tests.unit.inference import makers
 
+PLAIN = Options()
 FORGERY, FORENSICS = Operation.IMAGE_FORGERY, Operation.FILE_FORENSICS
 
 
 def ask(
-    path: Path, operation: Operation, kind: str, options: Options = Options(),
+    path: Path, operation: Operation, kind: str, options: Options = PLAIN,
     window: Window | None = None, channel: int | None = None,
 ) -> Finding:  # fmt: skip
     media = inspect(str(path))

@@ -19,14 +19,16 @@ from PIL import Image
 
 from tests.unit.inference import makers
 
+USUAL = Limits()
 
-def facts(path: Path, limits: Limits = Limits()) -> MediaFacts:
+
+def facts(path: Path, limits: Limits = USUAL) -> MediaFacts:
     found = inspect(str(path), limits)
     assert isinstance(found, MediaFacts), found
     return found
 
 
-def refusal(path: Path, limits: Limits = Limits()) -> str:
+def refusal(path: Path, limits: Limits = USUAL) -> str:
     found = inspect(str(path), limits)
     assert isinstance(found, Refusal), found
     assert str(path.parent) not in found.detail

@@ -42,7 +42,8 @@ def folder(root: Path, weights: bytes, **changes: object) -> Path:
     place.mkdir(parents=True)
     (place / "model.onnx").write_bytes(weights)
     manifest = {
-        "name": "tiny", "title": "Tiny", "version": "0.1.0", "operation": "synthetic_image", "type": "learned",
+        "name": "tiny", "title": "Tiny", "version": "0.1.0", "operation": "synthetic_image",
+        "type": "learned",
         "kind": "image", "media_kinds": ["image"], "entry": "onnx_image",
         "input": {"size": 32, "layout": "nchw"}, "preprocessing": {"scale": 1 / 255},
         "calibration": {"kind": "platt", "slope": 2.0, "offset": -1.0, "covariance": [0.01, 0.0, 0.01]},
@@ -202,5 +203,5 @@ def test_no_calibration_of_what_is_no_number(score: float) -> None:
 
 @pytest.mark.parametrize("change", [{"llr": (0, -1, 1)}, {"score": (0, 0, 1)}, {"low": (0,)}])
 def test_bad_tables_are_refused(change: dict) -> None:
-    with pytest.raises(ValueError, match="table|rise"):
+    with pytest.raises(ValueError, match=r"table|rise"):
         LikelihoodRatioTable.model_validate(TABLE.model_dump() | change)
