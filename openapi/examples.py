@@ -33,6 +33,7 @@ __all__ = ["analysis", "documents"]
 BASE = "https://abc123.execute-api.eu-central-1.amazonaws.com/api"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ID = "an_01kg9q2d00xv4t8w6j5y3m1n7p"
+WEBHOOK = "wh_01kg9q2d00xv4t8w6j5y3m1n7p"
 _SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -115,11 +116,7 @@ def documents() -> dict[str, Any]:
 def event(kind: EventType) -> dict[str, Any]:
     """Return what an endpoint receives."""
     state = {"state": kind.value.partition(".")[2], "media_kind": "image", "operations": ["image_forgery"]}
-    about = (
-        {"webhook_id": "wh_01kg9q2d00xv4t8w6j5y3m1n7p"}
-        if kind is EventType.TEST
-        else {"id": ID, "analysis_id": ID}
-    )
+    about = {"webhook_id": WEBHOOK} if kind is EventType.TEST else {"id": ID, "analysis_id": ID}
     data = about | ({} if kind is EventType.TEST else state)
     stamp = {"event_id": "evt_3f0c", "type": kind.value, "occurred_at": "2026-01-31T12:00:03Z"}
     return {"type": kind.value, "timestamp": "2026-01-31T12:00:03Z", "data": data | stamp}
@@ -141,7 +138,7 @@ def _token() -> TokenRecord:
 
 def _webhook() -> Endpoint:
     return Endpoint(
-        id="wh_01kg9q2d00xv4t8w6j5y3m1n7p",
+        id=WEBHOOK,
         url="https://example.org/hooks/bonafide",
         created_at=NOON,
         events=(EventType.COMPLETED,),

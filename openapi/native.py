@@ -27,7 +27,7 @@ from openapi import examples  # noqa: E402
 from openapi.described import ERRORS, INFO, OPERATIONS, TAGS, Said  # noqa: E402
 from openapi.shapes import components, parameters  # noqa: E402
 
-__all__ = ["ROUTES", "build", "documents", "outputs", "render_yaml"]
+__all__ = ["ROUTES", "build", "documents", "examples", "outputs", "render_yaml"]
 
 JSON = "application/json"
 _ECHOED = {

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+from bonafide.store import analyses, webhooks
 from hypothesis import HealthCheck, Phase, settings
 from requests.adapters import HTTPAdapter
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from urllib3 import HTTPResponse
 
-from openapi.native import build
+from openapi import native
 from tests.contract.conftest import Deployed
 
 BASE = "http://api.test"
+examples = native.examples
 LEFT_OUT = (
     ignored_auth,  # opens sockets of its own; tests/unit/api_native asks every route without a token
     positive_data_acceptance,  # a schema cannot say which cursors, policies and hosts there are
@@ -41,6 +43,15 @@ class Wire(HTTPAdapter):
         return self.build_response(request, raw)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _seeded(deployed: Deployed) -> None:
+    """Make what the document's examples name, for Schemathesis takes its ids from there."""
+    analyses.create(examples.analysis())
+    webhooks.create(
+        "acme", "https://example.org/", (), now=examples.NOON, id_factory=lambda _: examples.WEBHOOK
+    )
+
+
 @pytest.fixture
 def session(deployed: Deployed) -> requests.Session:
     made = requests.Session()
@@ -48,7 +59,7 @@ def session(deployed: Deployed) -> requests.Session:
     return made
 
 
-schema = schemathesis.openapi.from_dict(build() | {"servers": [{"url": BASE}]})
+schema = schemathesis.openapi.from_dict(native.build() | {"servers": [{"url": BASE}]})
 
 
 @schema.parametrize()

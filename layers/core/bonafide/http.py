@@ -194,9 +194,9 @@ def _path(event: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _origin(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    scheme = headers.get("x-forwarded-proto", "").partition(",")[0].strip() or "https"
+    plain = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower() == "http"
     host = context.get("domainName") or headers.get("host") or "localhost"
-    return f"{scheme}://{host}"
+    return f"{'http' if plain else 'https'}://{host}"
 
 
 def _echo(value: str | None, pattern: re.Pattern[str]) -> str:

@@ -201,7 +201,6 @@ def test_other_content_types(api: Api) -> None:
         "http://127.0.0.1/a",
         "http://169.254.169.254/latest/meta-data",
         "http://[::1]/",
-        "http://localhost/",
         "http://10.0.0.1/",
     ],
 )
