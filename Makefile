@@ -77,13 +77,8 @@ test: $(DEV_ENV)  ## Every test (ARGS= goes to pytest)
 	@$(PY) -m pytest $(ARGS)
 
 check: $(DEV_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
-	$(PY) -m ruff format --check .
-	$(PY) -m ruff check .
-	$(PY) -m mypy
-	$(SAM) validate --lint --template-file template.yaml --region us-east-1
-	$(PY) -m bandit --quiet --recursive --configfile pyproject.toml layers functions localcloud training benchmarks
-	$(PY) -m pip check --quiet
-	$(PY) -m pytest $(ARGS)
+	@$(PY) -m tests.lint $(LINT)
+	@$(PY) -m pytest $(ARGS)
 
 bench: $(DEV_ENV)  ## Tables of speed, memory and cost
 	@$(PY) -m benchmarks $(ARGS)

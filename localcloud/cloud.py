@@ -1,7 +1,7 @@
 """One embedded cloud: a supervisor process that holds MiniStack and the front, and its state on disk.
 
-``LocalCloud`` is the handle that everything else uses: it starts, stops and asks. The supervisor is
-this module run as a program. It holds a lock on the state folder for as long as it lives, so that a
+``LocalCloud`` is the handle that everything else uses: it starts, stops and asks. The supervisor
+(`supervisor.py`) holds a lock on the state folder for as long as it lives, so that a
 pid file left by a crash is never believed and two clouds never share a state. MiniStack is its
 child and stops cleanly when the supervisor goes, even by SIGKILL.
 """
@@ -19,15 +19,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from localcloud.front import Front, Route, routes_from_outputs
+from localcloud.front import Route, routes_from_outputs
 
 __all__ = ["ROOT", "CloudError", "LocalCloud", "Status"]
 
@@ -238,7 +237,7 @@ class LocalCloud:
         read_end, write_end = os.pipe()
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "localcloud.cloud", str(self.root), str(write_end)],
+                [sys.executable, "-m", "localcloud.supervisor", str(self.root), str(write_end)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -352,127 +351,6 @@ def free_port(wanted: int) -> int:
     raise CloudError("no free port on 127.0.0.1")
 
 
-# ---- the supervisor -----------------------------------------------------------------------------
-class Supervisor:
-    """Runs MiniStack and the front until SIGTERM, then stops both and everything they started."""
-
-    def __init__(self, cloud: LocalCloud, ready_fd: int) -> None:
-        self._cloud = cloud
-        self._ready_fd = ready_fd
-        self._stop_asked = False
-        self._scratch = tempfile.mkdtemp(prefix="bonafide-")
-
-    def run(self) -> int:
-        """Hold the lock and serve; the exit status."""
-        signal.signal(signal.SIGTERM, self._ask_stop)
-        signal.signal(signal.SIGINT, self._ask_stop)
-        try:
-            with self._cloud.locked(self._cloud.root / "lock"):
-                return self._serve()
-        except BlockingIOError:
-            print("another supervisor holds this state folder", file=sys.stderr)
-            return 3
-        finally:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _ask_stop(self, *_signal: object) -> None:
-        self._stop_asked = True
-
-    def _serve(self) -> int:
-        wanted, wanted_front = (int(port) for port in os.environ["BONAFIDE_PORTS"].split(","))
-        port = free_port(wanted)
-        child = subprocess.Popen(
-            [sys.executable, "-m", "localcloud.server"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            env=self._environment(port),
-        )
-        front: Front | None = None
-        try:
-            self._wait_for(child, port)
-            front = Front(free_port(wanted_front), port, self._cloud.routes)
-            front.start()
-            self._remember(child, port, front.port)
-            os.write(self._ready_fd, b"ok")
-            os.close(self._ready_fd)
-            return self._watch(child)
-        finally:
-            if front:
-                front.stop()
-            self._stop(child)
-
-    def _wait_for(self, child: subprocess.Popen[bytes], port: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not healthy(port):
-            if child.poll() is not None or time.monotonic() > deadline or self._stop_asked:
-                raise SystemExit(f"MiniStack did not come up (exit status {child.poll()})")
-            time.sleep(0.05)
-
-    def _watch(self, child: subprocess.Popen[bytes]) -> int:
-        while not self._stop_asked:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(0.2)
-                print(f"MiniStack ended by itself (exit status {child.returncode})", file=sys.stderr)
-                return 1
-        return 0
-
-    def _stop(self, child: subprocess.Popen[bytes]) -> None:
-        """SIGTERM saves the state; whatever is left in our process group afterwards is killed."""
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                print("MiniStack did not stop in time and is killed", file=sys.stderr)
-                child.kill()
-                child.wait()
-        if os.getpgrp() == os.getpid():
-            # Workers of functions end with MiniStack; what they started may not. We are last in line.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpid(), signal.SIGTERM)
-
-    def _remember(self, child: subprocess.Popen[bytes], port: int, front_port: int) -> None:
-        known = {
-            "pid": os.getpid(),
-            "ministack_pid": child.pid,
-            "port": port,
-            "front_port": front_port,
-            "scratch": self._scratch,
-            "started_at": datetime.now(UTC).isoformat(),
-        }
-        temporary = self._cloud.root / "cloud.json.tmp"
-        temporary.write_text(json.dumps(known, indent=1))
-        temporary.replace(self._cloud.root / "cloud.json")
-
-    def _environment(self, port: int) -> dict[str, str]:
-        """Functions inherit this: no AWS settings of the user, no proxies on the way to ourselves."""
-        self._cloud.state_dir.mkdir(parents=True, exist_ok=True)
-        self._cloud.s3_dir.mkdir(parents=True, exist_ok=True)
-        kept = {
-            key: value for key, value in self._cloud.aws_env().items() if not key.startswith("BONAFIDE_PORTS")
-        }
-        kept.pop("PYTHONPATH", None)
-        return kept | {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "GATEWAY_PORT": str(port),
-            "BIND_HOST": "127.0.0.1",
-            "AUTH": "true",
-            "PERSIST_STATE": "1",
-            "S3_PERSIST": "1",
-            "STATE_DIR": str(self._cloud.state_dir),
-            "S3_DATA_DIR": str(self._cloud.s3_dir),
-            "TMPDIR": self._scratch,
-            "LAMBDA_EXECUTOR": "local",
-            "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency()),
-            "LAMBDA_WARM_TTL_SECONDS": "300",
-            "DOCKER_HOST": f"unix://{self._scratch}/no-docker",
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-            "LOG_LEVEL": os.environ.get("BONAFIDE_LOG_LEVEL", "INFO"),
-        }
-
-
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -481,12 +359,3 @@ def cores() -> int:
 def concurrency() -> int:
     """Function calls that may run at once: each is a process of its own here, and stays."""
     return 16 + 2 * cores()
-
-
-def main() -> int:
-    """Program of the supervisor: ``python -m localcloud.cloud ROOT READY_FD``."""
-    return Supervisor(LocalCloud(sys.argv[1]), int(sys.argv[2])).run()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -7,6 +7,8 @@ fits. When a REST API is imported from its OpenAPI body:
 - ``x-amazon-apigateway-gateway-responses`` (SAM's ``GatewayResponses``) are imported;
 - ``~1`` in a binary media type stands for a slash, as in JSON pointers.
 
+What S3 tells EventBridge of an object in a versioned bucket names its version.
+
 In what policies may ask: ``events:source`` and ``events:detail-type`` are known for PutEvents, and
 ``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
 and bucket policies that refuse plain HTTP, as ours does, mean the network.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from contextvars import ContextVar
 from typing import Any
 
 __all__ = ["mend"]
@@ -28,6 +31,37 @@ def mend() -> None:
     _mend_import()
     _mend_transport()
     _mend_event_conditions()
+    _mend_object_events()
+
+
+def _mend_object_events() -> None:
+    from ministack.services import eventbridge, s3
+
+    store: Any = s3
+    events: Any = eventbridge
+    fire, dispatch = store._fire_s3_event, events._dispatch_event
+    version: ContextVar[str | None] = ContextVar("version", default=None)
+
+    def fire_s3_event(*args: Any, version_id: str | None = None, **others: Any) -> None:
+        token = version.set(version_id)
+        try:
+            fire(*args, version_id=version_id, **others)
+        finally:
+            version.reset(token)
+
+    def dispatch_event(event: dict[str, Any], *args: Any, **others: Any) -> Any:
+        return dispatch(with_version(event, version.get()), *args, **others)
+
+    store._fire_s3_event, events._dispatch_event = fire_s3_event, dispatch_event
+
+
+def with_version(event: dict[str, Any], version_id: str | None) -> dict[str, Any]:
+    """Return an S3 event with its object's version, if there is one to name."""
+    if not version_id or event.get("Source") != "aws.s3":
+        return event
+    detail = json.loads(event["Detail"])
+    detail["object"]["version-id"] = version_id
+    return event | {"Detail": json.dumps(detail)}
 
 
 def _mend_event_conditions() -> None:

@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import signal
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +80,8 @@ class Checkpoints:
 
 def _stop_with_supervisor() -> None:
     """Stop cleanly when the supervisor's end of our standard input closes, however it died."""
-    while sys.stdin.buffer.read(4096):
+    # Not sys.stdin: a thread inside its buffer makes the interpreter's end a fatal error.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +31,7 @@ def create(**wish: Any) -> Analysis:
 
 
 def upload(aws: Aws, body: bytes = b"file") -> str:
-    ticket = ingest.new_upload("acme", bytes=None, sha256=None, filename="a.bin", now=NOW, new_id=new_id)
+    ticket = ingest.new_upload("acme", size=None, sha256=None, filename="a.bin", now=NOW, new_id=new_id)
     aws.client("s3").put_object(Bucket=aws.bucket, Key=ticket.fields["key"], Body=body)
     return ticket.upload_id
 
@@ -53,10 +52,12 @@ def dropped(aws: Aws, key: str, body: bytes = b"file") -> dict[str, Any]:
 
 
 @pytest.fixture
-def throttled(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def throttled(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that makes the next ``n`` calls of an operation fail as AWS does under load."""
     left: dict[str, int] = {}
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None, time=time.time))
+    monkeypatch.setattr(
+        "botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None, time=time.time)
+    )
 
     def answer(request: Any, operation_name: str, **_: Any) -> AWSResponse | None:
         if left.get(operation_name, 0) <= 0:
@@ -72,7 +73,7 @@ def throttled(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             event, lambda request, **kw: answer(request, operation, **kw), unique_id=operation
         )
 
-    yield arm
+    return arm
 
 
 def test_inline_media_is_kept_and_started(aws: Aws) -> None:
@@ -113,7 +114,7 @@ def test_bad_requests_leave_nothing_behind(aws: Aws, wish: dict[str, Any], error
 
 
 def test_an_upload_is_analysed_once_and_only_when_it_is_there(aws: Aws) -> None:
-    ticket = ingest.new_upload("acme", bytes=4, sha256="0" * 64, filename=None, now=NOW, new_id=new_id)
+    ticket = ingest.new_upload("acme", size=4, sha256="0" * 64, filename=None, now=NOW, new_id=new_id)
     with pytest.raises(Conflict, match="Nothing has been uploaded"):
         create(upload_id=ticket.upload_id)
     assert ticket.fields["x-amz-checksum-sha256"]
@@ -129,12 +130,12 @@ def test_an_upload_is_analysed_once_and_only_when_it_is_there(aws: Aws) -> None:
 def test_an_upload_ticket_is_bound_to_its_key_and_size() -> None:
     import base64
 
-    ticket = ingest.new_upload("acme", bytes=10, sha256=None, filename=None, now=NOW, new_id=new_id)
+    ticket = ingest.new_upload("acme", size=10, sha256=None, filename=None, now=NOW, new_id=new_id)
     conditions = json.loads(base64.b64decode(ticket.fields["policy"]))["conditions"]
     assert ["content-length-range", 10, 10] in conditions
     assert {"key": f"uploads/acme/{ticket.upload_id}"} in conditions
     with pytest.raises(TooLarge):
-        ingest.new_upload("acme", bytes=2**40, sha256=None, filename=None, now=NOW, new_id=new_id)
+        ingest.new_upload("acme", size=2**40, sha256=None, filename=None, now=NOW, new_id=new_id)
 
 
 def test_a_drop_event_delivered_twice_makes_one(aws: Aws) -> None:
@@ -150,7 +151,16 @@ def test_a_drop_event_delivered_twice_makes_one(aws: Aws) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["drop/x.jpg", "drop//x.jpg", "drop/../acme/x", "drop/Acme/x", "media/acme/x", "drop/acme/", "drop/a#b/x"]
+    "key",
+    [
+        "drop/x.jpg",
+        "drop//x.jpg",
+        "drop/../acme/x",
+        "drop/Acme/x",
+        "media/acme/x",
+        "drop/acme/",
+        "drop/a#b/x",
+    ],
 )
 def test_a_forged_drop_key_makes_nothing(aws: Aws, key: str) -> None:
     assert aws.invoke("on_drop", dropped(aws, key)) == {"analysis_id": None}
@@ -177,7 +187,9 @@ def test_a_crash_between_row_and_start_is_mended_by_a_retry_and_by_the_sweep(
     (row,) = rows(aws)
     assert runs(aws) == []
     aws.use("sweep")
-    assert sweep.sweep(now=NOW + timedelta(minutes=1)) == 0  # too young: its own request may still be under way
+    assert (
+        sweep.sweep(now=NOW + timedelta(minutes=1)) == 0
+    )  # too young: its own request may still be under way
     assert sweep.sweep(now=NOW + timedelta(minutes=3)) == 1
     assert runs(aws) == [row["id"]["S"]]
     aws.use("api_native")

@@ -134,7 +134,9 @@ def test_a_name_that_resolves_to_the_metadata_service_is_refused(
 def test_zero_retention_leaves_the_result_and_nothing_else(aws_running: Aws) -> None:
     from bonafide.model import Options
 
-    analysis = begin(aws_running, inline=jpeg(), filename="secret-name.jpg", options=Options(zero_retention=True))
+    analysis = begin(
+        aws_running, inline=jpeg(), filename="secret-name.jpg", options=Options(zero_retention=True)
+    )
     _, done = end(aws_running, analysis)
     assert done.state == "completed" and done.verdict is not None
     assert keys(aws_running) == []
@@ -180,8 +182,7 @@ def test_a_dead_execution_is_recorded_by_the_rule(aws: Aws) -> None:
 
 
 def test_concluding_twice_tells_once(aws_running: Aws) -> None:
-    analysis = begin(aws_running, inline=jpeg())
-    _, done = end(aws_running, analysis)
+    end(aws_running, begin(aws_running, inline=jpeg()))
     (first,) = events(aws_running)
     (event,) = [event for name, event in aws_running.calls if name == "conclude"]
     assert aws_running.invoke("conclude", event) == {"state": "completed", "erase": False}

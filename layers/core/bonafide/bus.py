@@ -1,4 +1,4 @@
-"""The EventBridge adapter: one event an analysis, schema-versioned, with an id that is stable over retries."""
+"""The EventBridge adapter: one event an analysis, schema-versioned, its id stable over retries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client() -> Any:
 
 
 def finished_event(analysis: Analysis, *, now: datetime) -> dict[str, Any]:
-    """Return the detail of ``analysis.completed`` or ``analysis.failed``: thin, without file names or URLs."""
+    """Return the detail of ``analysis.completed`` or ``.failed``: thin, without file names or URLs."""
     kind = f"analysis.{analysis.state.value}"
     verdict = analysis.verdict
     return {

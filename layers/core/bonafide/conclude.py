@@ -46,7 +46,7 @@ def fail(tenant: str, analysis_id: str, *, code: str, detail: str, now: datetime
 
 def _finish(analysis: Analysis, event: Json, now: datetime) -> None:
     findings = list(_findings(event))
-    assert analysis.media is not None  # inspect wrote it before there were items  # noqa: S101
+    assert analysis.media is not None  # inspect wrote it before there were items
     wanted = analysis.operations or default_operations(analysis.media.kind, catalogue())
     results, verdict = fuse(wanted, findings, analysis.media.kind, policy(analysis.options.policy))
     usages = [Usage.model_validate(u) for u in _usages(event)]

@@ -6,14 +6,13 @@ the execution are each idempotent for that id, so whoever retries after a crash 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bonafide import address, media, workflow
-from bonafide.errors import Conflict, InvalidRequest, NotFound, Refused, TooLarge
+from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
 from bonafide.model import Analysis, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
@@ -35,7 +34,7 @@ class NewAnalysis:
     upload_id: str | None = None
     url: str | None = None
     operations: tuple[Operation, ...] = ()
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     client_reference: str | None = None
 
 
@@ -53,15 +52,15 @@ class UploadTicket:
 def new_upload(
     tenant: str,
     *,
-    bytes: int | None,
+    size: int | None,
     sha256: str | None,
     filename: str | None,
     now: datetime,
     new_id: Callable[[str], str],
 ) -> UploadTicket:
-    """Open a door for one file. With ``bytes`` the size must be exactly that. Raises `TooLarge`."""
+    """Open a door for one file. With ``size`` the file must be exactly that. Raises `TooLarge`."""
     limit = settings().upload_limit_bytes
-    if bytes is not None and bytes > limit:
+    if size is not None and size > limit:
         raise TooLarge(f"A file may have {limit} bytes at most.")
     upload_id = new_id("up")
     expires = now + timedelta(seconds=media.UPLOAD_LIFE_S)
@@ -76,9 +75,9 @@ def new_upload(
         }
     )
     url, fields = media.presign_post(
-        media.upload_key(tenant, upload_id), minimum=bytes or 1, maximum=bytes or limit, sha256=sha256
+        media.upload_key(tenant, upload_id), minimum=size or 1, maximum=size or limit, sha256=sha256
     )
-    return UploadTicket(upload_id, url, fields, bytes or limit, expires)
+    return UploadTicket(upload_id, url, fields, size or limit, expires)
 
 
 def create(
@@ -98,7 +97,7 @@ def create(
         analysis_id = _claim_upload(new, now, analysis_id)
         source, ref = _uploaded(new.tenant, new.upload_id)
     elif new.url is not None:
-        _check_url(new.url)
+        address.check(new.url, allow_loopback=settings().allow_loopback)
         source, ref = Source(type="url", url=new.url), None
     else:
         raise InvalidRequest("Give a file, an upload_id or a url.", code="source_missing")
@@ -188,14 +187,3 @@ def _check_window(options: Options) -> None:
             code="invalid_window",
             errors=({"pointer": "/options/end_s", "detail": "must be greater than start_s"},),
         )
-
-
-def _check_url(url: str) -> None:
-    """Refuse at once what can be refused without the network; names are resolved when they are fetched."""
-    host = address.parse(url).host
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return
-    if not address.is_public(host, allow_loopback=settings().allow_loopback):
-        raise Refused("The address is not on the public internet.", code="address_refused")

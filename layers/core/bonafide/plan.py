@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, get_args
 
 from bonafide.model import DetectorKind, MediaFacts, MediaKind, Operation, Options, Window, WorkItem
@@ -77,4 +78,4 @@ def _windows(media: MediaFacts, options: Options, max_items: int) -> list[Window
     count = max(1, min(max_items, int((end - start) // MIN_WINDOW_S)))
     step = (end - start) / count
     edges = [start + n * step for n in range(count)] + [end]
-    return [Window(start_s=round(a, 3), end_s=round(b, 3)) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Window(start_s=round(a, 3), end_s=round(b, 3)) for a, b in pairwise(edges)]

@@ -29,8 +29,13 @@ Json = dict[str, Any]
 class Refusing(Protocol):
     """What an inspection returns for a file that cannot be analysed."""
 
-    code: str
-    detail: str
+    @property
+    def code(self) -> str:
+        """Machine reason."""
+
+    @property
+    def detail(self) -> str:
+        """Words for people."""
 
 
 Inspect = Callable[[str], "MediaFacts | Refusing"]

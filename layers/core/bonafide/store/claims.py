@@ -24,7 +24,7 @@ _LOCK_S = 60
 
 @dataclass(frozen=True)
 class Begun:
-    """This caller goes ahead, under this analysis id."""
+    """The caller goes ahead, under this analysis id."""
 
     analysis_id: str
 
