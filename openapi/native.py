@@ -165,7 +165,6 @@ def _responses() -> dict[str, Any]:
 
 def _headers() -> dict[str, Any]:
     texts = _ECHOED | {
-        "Allow": "The methods that this path knows.",
         "Idempotency-Replayed": "`true` if this is the answer to an earlier request with the same key.",
         "Link": 'The next page, `rel="next"` (RFC 8288).',
         "Location": "Where to find it.",
