@@ -20,10 +20,11 @@ def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
     if analysis is None:
         return False
     if analysis.state is not State.DELETED:
-        if analysis.state in (State.QUEUED, State.RUNNING):
-            workflow.stop(analysis_id)
         erase_media(analysis)
         analyses.mark_deleted(tenant, analysis_id, now=now)
+        if analysis.state in (State.QUEUED, State.RUNNING):
+            # After the mark: the end of a run that was stopped must find nothing to record or to tell.
+            workflow.stop(analysis_id)
     erase_traces(tenant, analysis_id)
     return True
 

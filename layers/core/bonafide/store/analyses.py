@@ -62,6 +62,7 @@ _OPEN_VALUES = {"queued": State.QUEUED.value, "running": State.RUNNING.value}
 _TOMBSTONE = frozenset(
     ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at")
 )
+_REMEMBERED = frozenset(Analysis.model_fields) - {"items_done"} | {"done_items", "published"}
 
 
 def _key(tenant: str, analysis_id: str) -> str:
@@ -227,7 +228,8 @@ def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
                 "gsi2pk": f"PENDING#{_shard(analysis_id)}",
                 "gsi2sk": f"{analysis_id}#{tenant}",
             },
-            remove=tuple(set(item) - _TOMBSTONE - {"state", "stage", "deleted_at", "gsi2pk", "gsi2sk"}),
+            # Also what the row did not hold a moment ago: a step may be writing now.
+            remove=tuple((set(item) | _REMEMBERED) - _TOMBSTONE - {"state", "stage", "deleted_at"}),
         )
     return True
 
