@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +111,10 @@ def main() -> None:
     ministack.main()
     checkpoints.end()
     lock.close()
+    # All is saved: threads that still wait for a function must not hold up the end.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _saved_at(state: Path) -> str | None:
