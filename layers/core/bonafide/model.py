@@ -192,7 +192,7 @@ class Options(Word):
     start_s: float | None = Field(None, ge=0, description="Analyse from here on.")
     end_s: float | None = Field(None, gt=0, description="Analyse up to here.")
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
-        None, description="0-based audio channels; all when absent."
+        None, max_length=64, description="0-based audio channels; all when absent."
     )
     max_video_fps: float | None = Field(None, gt=0, le=60, description="Sample no more frames a second.")
     max_video_s: float | None = Field(None, gt=0, description="Analyse no more video than this.")

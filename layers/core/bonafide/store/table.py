@@ -172,16 +172,21 @@ def page(
         where, bound = where + " AND #sk < :sk", bound | {":sk": before}
     elif after:
         where, bound = where + " AND #sk > :sk", bound | {":sk": after}
-    answer = _call(
-        "query",
-        **({"IndexName": index} if index else {"ConsistentRead": True}),
-        KeyConditionExpression=where,
-        ExpressionAttributeNames={"#pk": pk_name} | ({"#sk": sk_name} if ":sk" in bound else {}),
-        ExpressionAttributeValues={k: _to(v) for k, v in bound.items()},
-        ScanIndexForward=not newest_first,
-        Limit=limit,
-    )
-    return [decode(item) for item in answer["Items"]]
+    arguments: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": True}
+    arguments |= {
+        "KeyConditionExpression": where,
+        "ExpressionAttributeNames": {"#pk": pk_name} | ({"#sk": sk_name} if ":sk" in bound else {}),
+        "ExpressionAttributeValues": {k: _to(v) for k, v in bound.items()},
+        "ScanIndexForward": not newest_first,
+    }
+    items: list[Item] = []
+    while len(items) < limit:  # DynamoDB ends a page at 1 MB, however few items that is
+        answer = _call("query", Limit=limit - len(items), **arguments)
+        items += [decode(item) for item in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            break
+        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return items
 
 
 def query(pk: str, prefix: str = "", *, size: int = 100) -> Iterator[Item]:
