@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 from bonafide.errors import Unprocessable
-from bonafide.fuse import fuse, fuse_operation, probability
+from bonafide.fuse import MAX_DETAILS, fuse, fuse_operation, probability
 from bonafide.model import (
     Evidence,
     Finding,
@@ -145,3 +146,36 @@ def test_findings_refuse_scores_without_outcome_and_silence_without_reason() -> 
         Finding(operation=FORGERY, outcome=Outcome.FAILED)
     with pytest.raises(ValueError, match="belongs to the outcome scored"):
         Finding(operation=FORGERY, outcome=Outcome.SCORED)
+
+
+def told(**details: object) -> Finding:
+    evidence = Evidence(details=details)
+    return Finding(operation=FORGERY, outcome=Outcome.INCONCLUSIVE, reason="why", evidence=evidence)
+
+
+def test_details_are_merged_by_member() -> None:
+    first = told(document_details={"producer": "A", "pages": 2}, signatures=[1])
+    second = told(document_details={"producer": "B", "fonts": ["F"]}, other=None)
+    details = fuse_operation(FORGERY, [first, second], DEFAULT).evidence.details
+    assert details == {
+        "document_details": {"producer": "A", "pages": 2, "fonts": ["F"]},
+        "signatures": [1],
+        "other": None,
+    }
+
+
+def test_details_stay_small_and_flat_enough_for_a_row() -> None:
+    deep: object = 1
+    for _ in range(40):
+        deep = [deep]
+    details = fuse_operation(
+        FORGERY, [told(big="x" * MAX_DETAILS, small=1, deep=deep, wide={"a": [[1]]})], DEFAULT
+    ).evidence.details
+    assert details == {"small": 1, "wide": {"a": [[1]]}, "left_out": ["big", "deep"]}
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=8), st.text(max_size=40_000), max_size=4), max_size=4))
+def test_details_never_exceed_the_bound(every: list[dict[str, str]]) -> None:
+    findings = [told(**{f"a{name}": value for name, value in each.items()}) for each in every]
+    details = fuse_operation(FORGERY, findings, DEFAULT).evidence.details
+    assert len(json.dumps(details, ensure_ascii=False).encode("utf-8", "replace")) < MAX_DETAILS + 8192

@@ -8,11 +8,14 @@ widens it. Shadow models are shown, never fused. Silence is never "genuine".
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from statistics import fmean, median
 from typing import Any
+
+from pydantic import JsonValue
 
 from bonafide.model import (
     Evidence,
@@ -32,7 +35,10 @@ __all__ = ["fuse", "fuse_operation", "verdict_of"]
 
 MAX_FLAGS = MAX_REGIONS = 20
 MAX_SEGMENTS = MAX_FRAMES = 50
-"""How much evidence a summary carries; all of it is in the artifact ``findings.json``."""
+MAX_DETAILS = 60 * 1024
+"""How much evidence a summary carries (details: bytes of JSON); ``findings.json`` has all of it."""
+MAX_DEPTH = 16
+"""How deep details may be nested: what a reader's parser surely takes."""
 
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
@@ -140,7 +146,51 @@ def _summary(findings: Sequence[Finding]) -> Evidence:
         segments=tuple(segments[:MAX_SEGMENTS]),
         frames=tuple(frames[:MAX_FRAMES]),
         values=values,
+        details=_details(e.details for e in every),
     )
+
+
+def _details(every: Iterable[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Merge structured facts by member, the first speaker's kept; tables of one name are merged in turn.
+
+    A member that is too long or too deep is left out whole, and ``left_out`` names it: half a list would
+    mislead.
+    """
+    merged: dict[str, JsonValue] = {}
+    for details in every:
+        for name, value in details.items():
+            known = merged.get(name)
+            if isinstance(known, dict) and isinstance(value, dict):
+                merged[name] = value | known
+            else:
+                merged.setdefault(name, value)
+    kept: dict[str, JsonValue] = {}
+    left_out: list[JsonValue] = []
+    room = MAX_DETAILS
+    for name, value in merged.items():
+        size = len(json.dumps({name: value}, ensure_ascii=False).encode("utf-8", "replace"))
+        if size <= room and _depth(value) <= MAX_DEPTH:
+            room -= size
+            kept[name] = value
+        else:
+            left_out.append(name[:80])
+    return kept | {"left_out": left_out[:50]} if left_out else kept
+
+
+def _depth(value: JsonValue) -> int:
+    """Return how deep lists and tables are nested; 0 for a plain value."""
+    deepest, level = 0, [value]
+    while level and deepest <= MAX_DEPTH:
+        inner = [child for item in level for child in _children(item)]
+        deepest += any(isinstance(item, (dict, list)) for item in level)
+        level = inner
+    return deepest
+
+
+def _children(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy) -> FileVerdict:

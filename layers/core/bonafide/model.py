@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = [
     "Analysis",
@@ -196,6 +196,7 @@ class Options(Word):
     )
     max_video_fps: float | None = Field(None, gt=0, le=60, description="Sample no more frames a second.")
     max_video_s: float | None = Field(None, gt=0, description="Analyse no more video than this.")
+    extract_images: bool = Field(False, description="Give the pictures of a PDF as artifacts, within bounds.")
 
 
 class Window(Word):
@@ -285,6 +286,9 @@ class Evidence(Word):
     segments: tuple[Segment, ...] = ()
     frames: tuple[FrameScore, ...] = ()
     values: dict[str, float | int | str | bool | None] = {}
+    details: dict[str, JsonValue] = Field(
+        {}, description="Structured facts, documented in the detector's card."
+    )
 
 
 class Finding(Word):
