@@ -26,6 +26,7 @@ INFO: dict[str, Any] = {
 TAGS = [
     {"name": "analyses", "description": "Files, the questions asked of them, and the answers."},
     {"name": "uploads", "description": "A way in for files too large for a request."},
+    {"name": "known media", "description": "Your own index, in which `known_fake_search` looks."},
     {"name": "tokens", "description": "Who may do what."},
     {"name": "webhooks", "description": "Be told when an analysis is finished."},
     {"name": "service", "description": "What this deployment is and accepts."},
@@ -150,6 +151,7 @@ _KEY = _header(
 _NONE, _404, _410 = ("",), Status.NOT_FOUND, Status.GONE
 _OK, _CREATED, _ACCEPTED = Status.OK, Status.CREATED, Status.ACCEPTED
 _WH = "/v1/webhooks"
+_KM = "/v1/known-media"
 
 OPERATIONS: dict[tuple[str, str], Said] = {
     ("POST", "/v1/analyses"): Said(
@@ -224,6 +226,36 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         text="Then `POST /v1/analyses` with the `upload_id`.",
         body="CreateUpload",
         body_required=False,
+    ),
+    ("POST", _KM): Said(
+        "createKnownMedia",
+        "known media",
+        "Register a known fake, or a known original",
+        ((_CREATED, "KnownMediaDocument", "Found from now on.", ("Location", "Idempotency-Replayed")),),
+        text="Again with the same words it changes nothing. The entry outlives its analysis.",
+        body="CreateKnownMedia",
+        headers=(_KEY,),
+        faults=(_404, Status.CONFLICT, _410),
+    ),
+    ("GET", _KM): Said(
+        "listKnownMedia",
+        "known media",
+        "List known media, newest first",
+        ((_OK, "KnownMediaList", "One page.", ("Link",)),),
+        query=schemas.PageQuery,
+    ),
+    ("GET", _KM + "/{id}"): Said(
+        "getKnownMedia",
+        "known media",
+        "Look at an entry",
+        ((_OK, "KnownMediaDocument", "The entry.", ()),),
+        faults=(_404,),
+    ),
+    ("DELETE", _KM + "/{id}"): Said(
+        "deleteKnownMedia",
+        "known media",
+        "Forget an entry",
+        ((Status.NO_CONTENT, "", "Forgotten, or never there.", ()),),
     ),
     ("POST", "/v1/tokens"): Said(
         "createToken",

@@ -23,6 +23,7 @@ from bonafide.model import (
     State,
     Verdict,
 )
+from bonafide.store.known import Entry
 from bonafide.store.webhooks import Attempt, Delivery, Endpoint
 from bonafide.tokens import TokenRecord
 from bonafide.webhooks import EventType
@@ -102,6 +103,8 @@ def documents() -> dict[str, Any]:
         "Queued": render.analysis(queued, BASE),
         "AnalysisList": render.page([render.summary(done, BASE)], "YW5fMDFrZzlxMmQuMTIz"),
         "ArtifactList": render.page(render.artifacts(done, BASE)),
+        "KnownMediaDocument": render.known_media(_known()),
+        "KnownMediaList": render.page([render.known_media(_known())]),
         "TokenList": render.page([token]),
         "CreatedToken": token | {"token": "bf_acme_" + "x" * 43},
         "WebhookDocument": webhook,
@@ -120,6 +123,20 @@ def event(kind: EventType) -> dict[str, Any]:
     data = about | ({} if kind is EventType.TEST else state)
     stamp = {"event_id": "evt_3f0c", "type": kind.value, "occurred_at": "2026-01-31T12:00:03Z"}
     return {"type": kind.value, "timestamp": "2026-01-31T12:00:03Z", "data": data | stamp}
+
+
+def _known() -> Entry:
+    return Entry(
+        id="km_01kg9q2d00xv4t8w6j5y3m1n7p",
+        tenant="acme",
+        kind="image",
+        pdq=("f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22",),
+        verdict="known_fake",
+        title="The flood that was not",
+        url="https://example.org/checks/flood",
+        reason="Generated; the agency withdrew it.",
+        created_at=NOON,
+    )
 
 
 def _token() -> TokenRecord:

@@ -171,6 +171,15 @@ def test_real_answers_keep_to_the_document(deployed: Deployed) -> None:
         ("POST", f"{hook}/deliveries/{sent}/redeliver"), ("DELETE", hook), ("GET", hook),
     ):  # fmt: skip
         ask(method, target)
+    entry = {"pdq": "f0" * 32, "verdict": "known_fake", "title": "t"}
+    known = f"/v1/known-media/{ask('POST', '/v1/known-media', body=entry).json['id']}"
+    for method, target in (
+        ("GET", known),
+        ("GET", "/v1/known-media?limit=1"),
+        ("DELETE", known),
+        ("GET", known),
+    ):
+        ask(method, target)
     good = {(method, path) for method, path, status in ask.seen if status < 400}
     asked = {(method, path) for method, path, _ in operations()}
     assert asked - good == {("GET", "/v1/analyses/{id}/artifacts/{name}")}, (

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from bonafide.routing import Route, Router, Tools
 
-from native import routes_analyses, routes_service, routes_tokens, routes_uploads, routes_webhooks
+from native import (
+    routes_analyses,
+    routes_known,
+    routes_service,
+    routes_tokens,
+    routes_uploads,
+    routes_webhooks,
+)
 
 __all__ = ["ROUTES", "app", "make"]
 
 ROUTES: tuple[Route, ...] = (
     *routes_analyses.ROUTES,
     *routes_uploads.ROUTES,
+    *routes_known.ROUTES,
     *routes_tokens.ROUTES,
     *routes_webhooks.ROUTES,
     *routes_service.ROUTES,

@@ -40,6 +40,8 @@ __all__ = [
     "DeliveryDocument",
     "DeliveryList",
     "Health",
+    "KnownMediaDocument",
+    "KnownMediaList",
     "Limits",
     "Links",
     "ModelDocument",
@@ -188,6 +190,27 @@ class UploadDocument(Document):
     fields: dict[str, str]
     max_bytes: int
     expires_at: datetime
+
+
+class KnownMediaDocument(Document):
+    """An entry of the index of known media."""
+
+    object: Literal["known_media"]
+    id: str
+    kind: Literal["image", "video"]
+    pdq: list[str] = Field(description="Of a picture one hash; of a video one a scene, 16 at most.")
+    verdict: Literal["known_fake", "known_genuine"]
+    title: str
+    url: str | None
+    reason: str | None
+    complete: bool = Field(description="False: too many entries look like this one; it may be missed.")
+    created_at: datetime
+
+
+class KnownMediaList(Page):
+    """Known media, newest first."""
+
+    data: list[KnownMediaDocument]
 
 
 class TokenDocument(Document):

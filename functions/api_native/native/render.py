@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bonafide.model import Analysis, Artifact, State
+from bonafide.store.known import Entry
 from bonafide.store.webhooks import Delivery, Endpoint
 from bonafide.tokens import TokenRecord
 
@@ -14,6 +15,7 @@ __all__ = [
     "artifacts",
     "delivery",
     "find_artifact",
+    "known_media",
     "page",
     "summary",
     "token",
@@ -79,6 +81,11 @@ def find_artifact(value: Analysis, name: str) -> Artifact | None:
 def token(record: TokenRecord) -> dict[str, Any]:
     """Return what may be shown of a token: never the token, never its hash."""
     return {"object": "token", **record.model_dump(mode="json", exclude={"tenant", "hash"})}
+
+
+def known_media(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the index of known media."""
+    return {"object": "known_media", **entry.model_dump(mode="json", exclude={"tenant"})}
 
 
 def webhook(endpoint: Endpoint) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from bonafide.errors import UnknownOperation, Unprocessable
 from bonafide.http import invalid
@@ -27,6 +27,7 @@ from pydantic import (
 __all__ = [
     "AnalysisQuery",
     "CreateAnalysis",
+    "CreateKnownMedia",
     "CreateToken",
     "CreateUpload",
     "CreateWebhook",
@@ -123,6 +124,47 @@ class CreateUpload(Wire):
         None, pattern="^[0-9a-f]{64}$", description="Hexadecimal; the store refuses other bytes."
     )
     filename: Filename | None = Field(None, description="For people; it decides nothing.")
+
+
+class CreateKnownMedia(Wire):
+    """A known fake, or a known original: by an analysis of it, or by its hash; exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["analysis_id"]}, {"required": ["pdq"]}],
+            "examples": [
+                {
+                    "analysis_id": "an_01kg9q2d00xv4t8w6j5y3m1n7p",
+                    "verdict": "known_fake",
+                    "title": "The flood that was not",
+                    "url": "https://example.org/checks/flood",
+                    "reason": "Generated; the agency withdrew it.",
+                }
+            ],
+        }
+    )
+
+    analysis_id: str = Field(
+        "",
+        min_length=1,
+        max_length=64,
+        pattern="^[A-Za-z0-9_-]+$",
+        description="A finished analysis with `known_fake_search` among its results.",
+    )
+    pdq: str = Field("", min_length=64, pattern="^[0-9a-f]{64}$", description="PDQ, hexadecimal.")
+    kind: Literal["image", "video"] = Field("image", description="Of what `pdq` is a hash.")
+    verdict: Literal["known_fake", "known_genuine"] = Field(description="What it is known to be.")
+    title: str = Field(min_length=1, max_length=200, description="What matches show to people.")
+    url: str | None = Field(
+        None, max_length=1024, pattern="^[Hh][Tt][Tt][Pp][Ss]?://", description="Where it is told of."
+    )
+    reason: str | None = Field(None, max_length=500, description="Why it is known to be so.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.analysis_id) == bool(self.pdq):
+            raise ValueError("give exactly one of analysis_id and pdq")
+        return self
 
 
 class CreateToken(Wire):

@@ -44,6 +44,7 @@ class Scope(StrEnum):
 
     ANALYSES_READ = "analyses:read"
     ANALYSES_WRITE = "analyses:write"
+    KNOWN_MEDIA = "known-media"
     WEBHOOKS = "webhooks"
     TOKENS = "tokens"
     ALL = "*"

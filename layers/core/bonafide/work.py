@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bonafide import media
+from bonafide import known, media
 from bonafide.model import Analysis, Artifact, Finding, MediaFacts, Options, Stage, State, Usage, WorkItem
 from bonafide.plan import catalogue, plan
 from bonafide.settings import settings
@@ -121,7 +121,8 @@ def detect(event: Json, run_item: RunItem) -> Json:
         except FileNotFoundError:  # erased while this item waited
             return silent | {"usage": usage(started)}
         found = run_item(str(path), analysis.media, item, analysis.options, str(folder))
-        kept = [_keep(finding, tenant, analysis_id, item.id) for finding in found]
+        looked_up = [known.lookup(tenant, finding, item.id) for finding in found]
+        kept = [_keep(finding, tenant, analysis_id, item.id) for finding in looked_up]
     key = media.work_key(tenant, analysis_id, f"{item.id}.json")
     media.put_json(key, [finding.model_dump(mode="json", exclude_none=True) for finding in kept])
     analyses.item_done(tenant, analysis_id, item.id)

@@ -8,6 +8,7 @@ Throttles and 5xx become `errors.Unavailable`; a failed condition is a value (`F
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ from bonafide.settings import settings
 
 __all__ = [
     "Item",
+    "batch_get",
     "delete",
     "dumps",
     "get",
@@ -38,6 +40,7 @@ Item = dict[str, Any]
 _to = TypeSerializer().serialize
 _from = TypeDeserializer().deserialize
 _CONDITION = "ConditionalCheckFailedException"
+_BATCH = 100  # the most that DynamoDB reads in one call
 
 
 @lru_cache(maxsize=1)
@@ -87,6 +90,32 @@ def get(pk: str, sk: str = "META") -> Item | None:
     return decode(found) if found else None
 
 
+def batch_get(keys: Sequence[tuple[str, str]]) -> list[Item]:
+    """Return those items of ``keys`` (pk, sk; no repeats) that exist, in no order, eventually consistent."""
+    name, found = settings().table_name, []
+    for start in range(0, len(keys), _BATCH):
+        wanted: list[Any] = [encode({"pk": pk, "sk": sk}) for pk, sk in keys[start : start + _BATCH]]
+        for pause in (0.05, 0.2, 0.8, 0.0):
+            answer = _call_batch({name: {"Keys": wanted}})
+            found += [decode(item) for item in answer["Responses"].get(name, ())]
+            wanted = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
+            if not wanted:
+                break
+            time.sleep(pause)
+        else:
+            raise Unavailable("the table left keys of a batch unread")
+    return found
+
+
+def _call_batch(items: Mapping[str, Any]) -> Any:
+    try:
+        return client().batch_get_item(RequestItems=items)
+    except ClientError as error:
+        raise Unavailable(f"the table refused a batch: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise Unavailable(f"the table does not answer: {type(error).__name__}") from error
+
+
 def put(item: Item, *, only_if_absent: bool = False) -> bool:
     """Write ``item``. Returns ``False`` if it had to be absent and was not."""
     condition = {"ConditionExpression": "attribute_not_exists(pk)"} if only_if_absent else {}
@@ -104,16 +133,18 @@ def update(
     set_: Mapping[str, Any] | None = None,
     remove: Sequence[str] = (),
     add: Mapping[str, Any] | None = None,
+    drop: Mapping[str, Any] | None = None,
     condition: str = "attribute_exists(pk)",
     values: Mapping[str, Any] | None = None,
 ) -> Item | None:
     """Change attributes; returns the new item, or ``None`` if ``condition`` did not hold.
 
-    ``condition`` may use ``#name`` for every attribute in ``set_``/``remove``/``add``, ``#state``, and
-    ``:name`` for everything in ``values``. ``add`` adds to a number or unites a set.
+    ``condition`` may use ``#name`` for every attribute in ``set_``/``remove``/``add``/``drop``, ``#state``,
+    and ``:name`` for everything in ``values``. ``add`` adds to a number or unites a set, ``drop`` takes
+    members out of a set.
     """
-    set_, add = dict(set_ or {}), dict(add or {})
-    names = {*set_, *add, *remove, "state"}
+    set_, add, drop = dict(set_ or {}), dict(add or {}), dict(drop or {})
+    names = {*set_, *add, *drop, *remove, "state"}
     clauses = []
     if set_:
         clauses.append("SET " + ", ".join(f"#{n} = :set_{n}" for n in set_))
@@ -121,8 +152,11 @@ def update(
         clauses.append("REMOVE " + ", ".join(f"#{n}" for n in remove))
     if add:
         clauses.append("ADD " + ", ".join(f"#{n} :add_{n}" for n in add))
+    if drop:
+        clauses.append("DELETE " + ", ".join(f"#{n} :drop_{n}" for n in drop))
     expression = " ".join(clauses)
     bound = {f":set_{n}": v for n, v in set_.items()} | {f":add_{n}": v for n, v in add.items()}
+    bound |= {f":drop_{n}": v for n, v in drop.items()}
     bound |= {f":{n}": v for n, v in (values or {}).items()}
     arguments: dict[str, Any] = {"ConditionExpression": condition}
     if bound:
