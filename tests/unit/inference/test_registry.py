@@ -13,7 +13,7 @@ from bonafide_inference.inspect import inspect
 
 from tests.unit.inference import makers
 
-SHIPPED = {"codec_history", "double_quantisation", "jpeg_traces", "pdf_revisions", "video_container"}
+SHIPPED = {"codec_history", "double_quantisation", "jpeg_traces", "pdf_structure", "provenance", "video_container"}
 
 
 @pytest.fixture
