@@ -44,11 +44,13 @@ _A1111 = re.compile(r"(?:^|\n)\s*Steps: \d+, .{0,400}?\b(?:Sampler|Seed|CFG scal
 _MIDJOURNEY = re.compile(r"\bJob ID: ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 _DREAM = re.compile(r'^"?.{0,8000}"? .*-s ?\d+ .*-S ?\d+', re.DOTALL)
 _SOFTWARE = re.compile(
-    r"\b(novelai|midjourney|dall[-·\s]?e(?:\s?[23])?|stable diffusion|invokeai|comfyui|fooocus|easy diffusion|"
-    r"draw things|adobe firefly|leonardo\.ai|ideogram|imagen|suno|udio|elevenlabs|sora|runway(?:ml)?|pika labs|"
-    r"kling|hailuo|doubao|jimeng|dreamina|grok image)\b",
+    r"\b(novelai|midjourney|dall[-·\s]?e(?:\s?[23])?|stable diffusion|invokeai|comfyui|fooocus|"
+    r"easy diffusion|draw things|adobe firefly|leonardo\.ai|ideogram|imagen|suno|udio|elevenlabs|sora|"
+    r"runway(?:ml)?|pika labs|kling|hailuo|doubao|jimeng|dreamina|grok image)\b",
     re.IGNORECASE,
 )
+_CAVEAT = "Metadata can be copied into any file, and the repair or upscaling of a photograph leaves the same."
+_STEPS = frozenset({"steps", "sampler", "model", "num_inference_steps"})
 _GOOGLE = re.compile(r"^(?:made|edited) with google ai$", re.IGNORECASE)
 
 
@@ -106,18 +108,27 @@ def _structured(text: Text, parsed: Any, where: str, keys: dict[str, str]) -> li
     if key in ("prompt", "workflow", "comment", "description", "make", "imagedescription"):
         comfy = _comfyui(parsed)
         if comfy is not None:
-            meaning = "ComfyUI's graph of nodes" + ("" if comfy else ", without a sampler or a generator in it")
-            return [Declaration("generator_comfyui", "ComfyUI", where, value, meaning, comfy)]
+            words = "ComfyUI's graph of nodes" + ("" if comfy else ", with no sampler in it")
+            return [Declaration("generator_comfyui", "ComfyUI", where, value, words, comfy)]
     if key in ("invokeai_metadata", "sd-metadata", "invokeai_graph"):
         return [Declaration("generator_invokeai", "InvokeAI", where, value, "InvokeAI's generation data")]
-    if {"steps", "seed", "sampler"} <= parsed.keys() and ("uc" in parsed or keys.get("software") == "NovelAI"):
-        return [Declaration("generator_novelai", "NovelAI", where, value, "NovelAI's generation data")]
-    if {"base_model", "seed"} <= parsed.keys() or {"Base Model", "Seed"} <= parsed.keys():
-        return [Declaration("generator_fooocus", "Fooocus", where, value, "Fooocus's generation data")]
-    if "sui_image_params" in parsed:
-        return [Declaration("generator_swarmui", "SwarmUI", where, value, "SwarmUI's generation data")]
-    if {"prompt", "seed"} <= parsed.keys() and {"steps", "sampler", "model", "num_inference_steps"} & parsed.keys():
-        return [Declaration("generator_prompt", None, where, value, "a generator's prompt, seed and steps")]
+    return _by_members(parsed, where, value, keys)
+
+
+def _by_members(parsed: dict[str, Any], where: str, value: str, keys: dict[str, str]) -> list[Declaration]:
+    """Generators that are known by the members of their object."""
+    has = parsed.keys()
+    novel = "uc" in has or keys.get("software") == "NovelAI"
+    rules = (
+        ("generator_novelai", "NovelAI", {"steps", "seed", "sampler"} <= has and novel),
+        ("generator_fooocus", "Fooocus", {"base_model", "seed"} <= has or {"Base Model", "Seed"} <= has),
+        ("generator_swarmui", "SwarmUI", "sui_image_params" in has),
+        ("generator_prompt", None, {"prompt", "seed"} <= has and bool(_STEPS & has)),
+    )
+    for code, name, fits in rules:
+        if fits:
+            words = f"{name}'s generation data" if name else "a generator's prompt, seed and steps"
+            return [Declaration(code, name, where, value, words)]
     return []
 
 
@@ -153,7 +164,12 @@ def _aigc(parsed: dict[str, Any], where: str) -> Declaration | None:
     producer = str(inner.get("ContentProducer") or "")[:100]
     meaning = f"China's content label: {_AIGC_LABELS.get(label, 'label ' + label[:20])}"
     return Declaration(
-        "aigc_label", producer or None, where, json.dumps(inner, ensure_ascii=False)[:500], meaning, label == "1"
+        "aigc_label",
+        producer or None,
+        where,
+        json.dumps(inner, ensure_ascii=False)[:500],
+        meaning,
+        label == "1",
     )
 
 
@@ -190,13 +206,19 @@ def _in_xmp(found: Metadata) -> list[Declaration]:
             listed.append(_google(item.value, "XMP photoshop:Credit"))
         elif "AIGC" in item.path or "tc260" in item.namespace.lower():
             parsed = _json(item.value)
-            label = _aigc({"AIGC": parsed} if isinstance(parsed, dict) and "AIGC" not in parsed else parsed or {},
-                          f"XMP {item.path}")  # fmt: skip
+            wrapped = parsed if isinstance(parsed, dict) and "AIGC" in parsed else {"AIGC": parsed}
+            label = _aigc(wrapped, f"XMP {item.path}")
             listed += [label] if label else []
     texts = [
-        Text("XMP", "software", p.value) for p in found.xmp if p.leaf in ("xmp:CreatorTool", "stEvt:softwareAgent")
+        Text("XMP", "software", p.value)
+        for p in found.xmp
+        if p.leaf in ("xmp:CreatorTool", "stEvt:softwareAgent")
     ]
-    texts += [Text("XMP", "description", p.value) for p in found.xmp if p.root in ("dc:description", "exif:UserComment")]
+    texts += [
+        Text("XMP", "description", p.value)
+        for p in found.xmp
+        if p.root in ("dc:description", "exif:UserComment")
+    ]
     return listed + in_texts(texts)
 
 
@@ -208,7 +230,11 @@ def _source_type(value: str, where: str) -> list[Declaration]:
     words, decides = known
     if not decides and name.lower() in ("digitalcapture", "computationalcapture"):
         return []
-    return [Declaration("digital_source_type", None, where, value[:300], f"the IPTC source type: {words}", decides)]
+    return [
+        Declaration(
+            "digital_source_type", None, where, value[:300], f"the IPTC source type: {words}", decides
+        )
+    ]
 
 
 def _google(value: str, where: str) -> Declaration:
@@ -217,7 +243,9 @@ def _google(value: str, where: str) -> Declaration:
 
 def _in_iptc(found: Metadata) -> list[Declaration]:
     listed = [
-        _google(value, "IPTC Credit") for value in found.iptc.get("Credit", ()) if _GOOGLE.match(value.strip())
+        _google(value, "IPTC Credit")
+        for value in found.iptc.get("Credit", ())
+        if _GOOGLE.match(value.strip())
     ]
     return listed + in_texts(
         Text("IPTC", "description", value) for value in found.iptc.get("Caption-Abstract", ())
@@ -247,8 +275,7 @@ def as_flags(found: Iterable[Declaration], base_rate: str) -> list[Flag]:
         Flag(
             code=item.code, where=item.where, value=item.value, base_rate=base_rate,
             message=f"The metadata holds {item.meaning}.",
-            caveat="Metadata can be copied into any file, and a generator's graph is also left by an upscaling "
-            "or repair of a photograph." if item.decides else "It does not say that a generator made the content.",
+            caveat=_CAVEAT if item.decides else "It does not say that a generator made the content.",
         )
         for item in found
     ]  # fmt: skip

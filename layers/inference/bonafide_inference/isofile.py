@@ -1,4 +1,4 @@
-"""The box structure of MP4 and MOV: dates, edit lists, handlers, tags, and what follows. Bounded, no decoding."""
+"""The box structure of MP4 and MOV: dates, edit lists, handlers, what follows. Nothing is decoded."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["IsoFile", "IsoTrack", "read_iso"]
 MAX_BOXES = 2_000
 _CONTAINERS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"udta"}
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
-_KNOWN = {
-    b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"mfra", b"sidx", b"styp", b"pnot",
-    b"meta", b"pdin", b"emsg", b"prft", b"PICT", b"udta", b"beam", b"mpvd", b"sefd", b"inst", b"ssix", b"junk",
-}  # fmt: skip
+_KNOWN = frozenset(
+    b"ftyp moov mdat free skip wide uuid moof mfra sidx styp pnot meta pdin emsg prft PICT udta beam mpvd "
+    b"sefd inst ssix junk".split()
+)
 
 
 @dataclass
 class IsoTrack:
-    """One track: handler (``vide``, ``soun`` …), its name, dates, edits, and sample descriptions.
+    """One track: handler (``vide``, ``soun`` …), its name, dates, edits, sample descriptions.
 
-    ``edits`` are (duration, media time) in the file's own units; media time -1 is a pause. ``entries`` are the
-    four-letter codes of the sample descriptions; ``compressor`` the name that an encoder left in the first.
+    ``edits`` are (duration, media time) in the file's own units; media time -1 is a pause. ``entries`` are
+    the codes of the sample descriptions; ``compressor`` the name that an encoder left in the first.
     """
 
     handler: str = ""
@@ -70,7 +70,9 @@ def read_iso(path: str) -> IsoFile:
     return found
 
 
-def _walk(file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int], *, top: bool = False) -> None:
+def _walk(
+    file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int], *, top: bool = False
+) -> None:
     while start + 8 <= end and seen[0] < MAX_BOXES:
         seen[0] += 1
         file.seek(start)
@@ -82,7 +84,7 @@ def _walk(file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int],
         if size == 1 and len(head) == 16:
             size, body = struct.unpack(">Q", head[8:])[0], start + 16
         stop = end if size == 0 else min(end, start + size)
-        if top and (stop <= body - 8 or size in range(1, 8) or not _plausible(kind, found)):
+        if top and (stop <= body - 8 or size in range(1, 8) or not _plausible(kind)):
             found.strange_at = start
             return
         if stop < body:
@@ -99,8 +101,8 @@ def _walk(file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int],
         start = stop
 
 
-def _plausible(kind: bytes, found: IsoFile) -> bool:
-    """A known box, or four printable letters while the first ones are read."""
+def _plausible(kind: bytes) -> bool:
+    """A known box, or four small letters."""
     return kind in _KNOWN or (kind.isalnum() and kind.isascii() and kind.islower())
 
 
@@ -112,7 +114,9 @@ def _fact(file: BinaryIO, kind: bytes, body: int, stop: int, found: IsoFile) -> 
     data = file.read(min(stop - body, 8192))
     if kind == b"ftyp":
         found.brand = data[:4].decode("latin-1").strip()
-        found.compatible = tuple(data[i : i + 4].decode("latin-1").strip() for i in range(8, min(len(data), 72), 4))
+        found.compatible = tuple(
+            data[i : i + 4].decode("latin-1").strip() for i in range(8, min(len(data), 72), 4)
+        )
     elif kind == b"mvhd":
         found.created, found.modified = _dates(data)
     elif found.tracks:
@@ -126,7 +130,11 @@ def _track_fact(kind: bytes, data: bytes, track: IsoTrack) -> None:
         track.media_created = _dates(data)[0]
     elif kind == b"hdlr" and not track.handler:
         track.handler = data[8:12].decode("latin-1").strip("\0 ")
-        name = data[24:].split(b"\0")[0] if data[24:25] >= b" " else data[25 : 25 + (data[24] if len(data) > 24 else 0)]
+        name = (
+            data[24:].split(b"\0")[0]
+            if data[24:25] >= b" "
+            else data[25 : 25 + (data[24] if len(data) > 24 else 0)]
+        )
         track.name = name.decode("utf-8", "replace")[:80].strip()
     elif kind == b"elst":
         track.edits = _edits(data)
@@ -158,7 +166,7 @@ def _edits(data: bytes) -> list[tuple[int, int]]:
     count = min(struct.unpack(">I", data[4:8])[0], 256)
     used = struct.calcsize(form)
     places = range(8, min(8 + count * step, len(data) - step + 1), step)
-    return [struct.unpack(form, data[place : place + used]) for place in places]  # type: ignore[misc]
+    return [struct.unpack(form, data[place : place + used]) for place in places]
 
 
 def _descriptions(data: bytes, track: IsoTrack) -> None:

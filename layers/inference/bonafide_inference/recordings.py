@@ -24,22 +24,33 @@ from bonafide_inference.registry import Job
 
 __all__ = ["Recording", "read_recording", "recording_details", "recording_flags"]
 
-NOT_MEASURED = "not measured: too few genuine recordings with such metadata in the material"
+NOT_MEASURED = "0 of 152 genuine recordings, few of which bear such metadata (benchmarks.forensics_traces)"
 LATER = timedelta(days=1)
 MOST = 80
 
 _EDITORS = re.compile(
-    r"premiere|after effects|media encoder|final cut|imovie|davinci|resolve|vegas|capcut|kinemaster|inshot|filmora|"
-    r"avidemux|shotcut|kdenlive|openshot|movie maker|clipchamp|camtasia|power ?director|lightworks|ezgif|videopad|"
-    r"audacity|audition|reaper|pro tools|logic pro|garageband|wavelab|sound forge|goldwave|ableton|fl studio|"
+    r"premiere|after effects|media encoder|final cut|imovie|davinci|resolve|vegas|capcut|kinemaster|inshot|"
+    r"filmora|avidemux|shotcut|kdenlive|openshot|movie maker|clipchamp|camtasia|power ?director|lightworks|"
+    r"ezgif|videopad|audacity|audition|reaper|pro tools|logic pro|garageband|wavelab|sound forge|goldwave|"
+    r"ableton|fl studio|"
     r"cubase|wavosaur|ocenaudio|izotope|adobe (?:pr|ae|au)",
     re.IGNORECASE,
 )
-_LIBRARY = re.compile(r"lavf|lavc|x26[45]|handbrake|libx26|ffmpeg|gpac|mp4box|mkvmerge|gstreamer", re.IGNORECASE)
+_LIBRARY = re.compile(
+    r"lavf|lavc|x26[45]|handbrake|libx26|ffmpeg|gpac|mp4box|mkvmerge|gstreamer", re.IGNORECASE
+)
 _CAMERA = ("com.apple.quicktime.make", "com.android.manufacturer", "make", "com.apple.quicktime.model",
            "com.android.version", "samsung.android", "manufacturer", "model")  # fmt: skip
-_FORMS = ((b"PK\x03\x04", "zip"), (b"%PDF-", "pdf"), (b"MZ", "windows program"), (b"\x7fELF", "linux program"),
-          (b"Rar!\x1a\x07", "rar"), (b"7z\xbc\xaf", "7z"), (b"<?php", "php"), (b"<html", "html"))  # fmt: skip
+_FORMS = (
+    (b"PK\x03\x04", "zip"),
+    (b"%PDF-", "pdf"),
+    (b"\x7fELF", "linux program"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"<?php", "php"),
+    (b"<html", "html"),
+    (b"This program cannot be run in DOS mode", "windows program"),
+)
 
 
 @dataclass
@@ -75,7 +86,11 @@ def read_recording(job: Job) -> Recording:
     found.meta = metadata.read(job.path, form)
     if form in ("mp4", "mov", "m4a", "3gp"):
         found.iso = read_iso(job.path)
-        found.writers += [(f"track {n}", t.compressor) for n, t in enumerate(found.iso.tracks) if t.compressor]
+        found.writers += [
+            (f"track {n}", track.compressor)
+            for n, track in enumerate(found.iso.tracks)
+            if _LIBRARY.search(track.compressor) or _EDITORS.search(track.compressor)
+        ]
     if form == "wav":
         found.bext = _broadcast(job.path, found.meta.layout)
     found.tail = _tail(job, found)
@@ -112,7 +127,14 @@ def _tail(job: Job, found: Recording) -> tuple[int, int, str] | None:
     if not head.strip(b"\0 \r\n") or size - start < 16:
         return None
     # a tag at the end of a sound file belongs there; anything else does not
-    known = next((name for mark, name in ((b"ID3", "id3"), (b"TAG", "id3"), (b"APETAGEX", "ape")) if head.startswith(mark)), "")
+    known = next(
+        (
+            name
+            for mark, name in ((b"ID3", "id3"), (b"TAG", "id3"), (b"APETAGEX", "ape"))
+            if head.startswith(mark)
+        ),
+        "",
+    )
     if known:
         return None
     return start, size - start, next((name for mark, name in _FORMS if mark in head), "unknown")
@@ -120,13 +142,8 @@ def _tail(job: Job, found: Recording) -> tuple[int, int, str] | None:
 
 def recording_flags(found: Recording) -> list[Flag]:
     """Flags of the whole file, for sound and video alike."""
-    flags = generators.as_flags(found.declared, "0 of 1,112 genuine recordings (few of them bear tags)")
-    named = [(w, t) for w, t in found.writers if _EDITORS.search(t)]
-    named += [(w, v) for w, k, v in found.tags
-              if k.lower() in ("comment", "software", "encoded_by", "xmp", "originator") and _EDITORS.search(v[:300])]
-    named += [("bext", v) for v in (found.bext.get("originator", ""),) if _EDITORS.search(v)]
-    named += [(f"XMP {p.path}", p.value) for p in found.meta.xmp
-              if p.leaf in ("xmp:CreatorTool", "stEvt:softwareAgent") and _EDITORS.search(p.value)]  # fmt: skip
+    flags = generators.as_flags(found.declared, NOT_MEASURED)
+    named = [(where, text) for where, text in _program_texts(found) if _EDITORS.search(text[:300])]
     if named:
         flags.append(Flag(
             code="editor_named", where=named[0][0], value=named[0][1][:160], base_rate=NOT_MEASURED,
@@ -139,10 +156,19 @@ def recording_flags(found: Recording) -> list[Flag]:
         flags.append(Flag(
             code="trailing_data" if what == "unknown" else "polyglot", where=f"offset {start}", value=size,
             base_rate=NOT_MEASURED,
-            message=f"{size} bytes belong to no part of the container" + ("." if what == "unknown" else f": {what}."),
+            message=f"{size} bytes belong to no part of the container ({what}).",
             caveat="Careless tools append data; sound and picture are not concerned.",
         ))  # fmt: skip
     return flags
+
+
+def _program_texts(found: Recording) -> list[tuple[str, str]]:
+    """(where, text) of everything that may name the program that wrote the file."""
+    keys = ("comment", "software", "encoded_by", "originator")
+    texts = found.writers + [(where, value) for where, key, value in found.tags if key.lower() in keys]
+    texts += [("bext", found.bext["originator"])] if "originator" in found.bext else []
+    leaves = ("xmp:CreatorTool", "stEvt:softwareAgent")
+    return texts + [(f"XMP {p.path}", p.value) for p in found.meta.xmp if p.leaf in leaves]
 
 
 def _mixed(found: Recording) -> list[Flag]:
@@ -159,7 +185,7 @@ def _mixed(found: Recording) -> list[Flag]:
         flags.append(Flag(
             code="camera_file_reencoded", where=library[0], value=f"{found.camera} | {library[1]}"[:200],
             base_rate=NOT_MEASURED,
-            message=f"It names a recording device ({found.camera[:60]}) but was written by {library[1][:60]}.",
+            message=f"It names a device ({found.camera[:60]}) but was written by {library[1][:60]}.",
             caveat="Converting, trimming or sending a clip does this; it is no longer the device's own file.",
         ))  # fmt: skip
     return flags
@@ -175,9 +201,9 @@ def _moments(found: Recording) -> dict[str, datetime]:
     """Dates with a time zone or in UTC, by name."""
     known: dict[str, datetime] = {}
     if found.iso is not None:
-        for name, value in (("created", found.iso.created), ("modified", found.iso.modified)):
-            if value is not None:
-                known[f"movie_{name}"] = value
+        for name, moment in (("created", found.iso.created), ("modified", found.iso.modified)):
+            if moment is not None:
+                known[f"movie_{name}"] = moment
         for n, track in enumerate(found.iso.tracks):
             if track.media_created is not None:
                 known[f"track_{n}_created"] = track.media_created
@@ -227,7 +253,9 @@ def recording_details(job: Job, found: Recording) -> dict[str, Any]:
         "dates": {name: at.isoformat() for name, at in list(_moments(found).items())[:20]},
         "device": found.camera, "broadcast": found.bext,
         "xmp": {p.path[:120]: p.value[:200] for p in found.meta.xmp[:MOST]},
-        "structure": [{"block": c.kind, "offset": c.offset, "bytes": c.size} for c in found.meta.layout.chunks[:40]],
+        "structure": [
+            {"block": c.kind, "offset": c.offset, "bytes": c.size} for c in found.meta.layout.chunks[:40]
+        ],
     }  # fmt: skip
     if found.iso is not None:
         tree |= _iso_details(found.iso)
@@ -237,7 +265,7 @@ def recording_details(job: Job, found: Recording) -> dict[str, Any]:
 def _iso_details(iso: IsoFile) -> dict[str, Any]:
     return {
         "brand": iso.brand, "compatible_brands": list(iso.compatible), "fragments": iso.fragments,
-        "structure": [{"block": kind, "offset": offset, "bytes": size} for kind, offset, size in iso.boxes[:40]],
+        "structure": [{"block": kind, "offset": at, "bytes": size} for kind, at, size in iso.boxes[:40]],
         "iso_tracks": [
             {
                 "handler": track.handler, "name": track.name, "descriptions": track.entries[:8],

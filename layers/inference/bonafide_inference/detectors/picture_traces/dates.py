@@ -70,20 +70,35 @@ def date_flags(known: dict[str, str]) -> list[Flag]:
             ))  # fmt: skip
 
     compare(
-        "exif_dates_differ", "taken", "digitised", timedelta(0),
+        "exif_dates_differ",
+        "taken",
+        "digitised",
+        timedelta(0),
         "The times of exposure and of digitising differ.",
         "Scans of film differ honestly; clocks can be set.",
     )
     compare(
-        "gps_date_differs", "taken", "gps", DAY, "The satellite's date is not the clock's.",
+        "gps_date_differs",
+        "taken",
+        "gps",
+        DAY,
+        "The satellite's date is not the clock's.",
         "A camera whose clock was never set does this.",
     )
     compare(
-        "xmp_date_differs", "taken", "xmp_taken", DAY, "EXIF and XMP disagree when the picture was taken.",
+        "xmp_date_differs",
+        "taken",
+        "xmp_taken",
+        DAY,
+        "EXIF and XMP disagree when the picture was taken.",
         "A program that corrected the clock in one place only does this.",
     )
     compare(
-        "iptc_date_differs", "taken", "iptc_created", DAY, "EXIF and IPTC disagree when it was made.",
+        "iptc_date_differs",
+        "taken",
+        "iptc_created",
+        DAY,
+        "EXIF and IPTC disagree when it was made.",
         "Archives write the date of a reproduction.",
     )
     first, second = at.get("taken"), at.get("modified")

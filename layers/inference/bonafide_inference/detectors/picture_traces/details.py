@@ -21,9 +21,17 @@ TEXT = 200
 
 
 def document_details(
-    job: Job, found: Metadata, *, coded: Encoding | None, programs: tuple[Program, ...], dates: dict[str, str],
-    screen: dict[str, Any], tail: Tail | None, history: dict[str, Any], thumbnail: dict[str, Any] | None,
-) -> dict[str, Any]:  # fmt: skip
+    job: Job,
+    found: Metadata,
+    *,
+    coded: Encoding | None,
+    programs: tuple[Program, ...],
+    dates: dict[str, str],
+    screen: dict[str, Any],
+    tail: Tail | None,
+    history: dict[str, Any],
+    thumbnail: dict[str, Any] | None,
+) -> dict[str, Any]:
     """Everything that was read, as JSON: see the card for the members."""
     media = job.media
     tree: dict[str, Any] = {

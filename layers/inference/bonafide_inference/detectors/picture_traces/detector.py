@@ -7,7 +7,14 @@ from typing import Any
 
 from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
 from bonafide_inference import generators, metadata
-from bonafide_inference.detectors.picture_traces import dates, details, editors, screenshot, thumbnail, trailing
+from bonafide_inference.detectors.picture_traces import (
+    dates,
+    details,
+    editors,
+    screenshot,
+    thumbnail,
+    trailing,
+)
 from bonafide_inference.detectors.picture_traces.rates import rate
 from bonafide_inference.detectors.picture_traces.resaved import resave_flags, resave_history
 from bonafide_inference.detectors.picture_traces.stealth import stealth_text
@@ -104,12 +111,11 @@ def _values(
 
 def _size_flags(found: Metadata, media: MediaFacts) -> list[Flag]:
     sides = (found.exif.get("ExifImageWidth"), found.exif.get("ExifImageHeight"))
-    if not all(isinstance(side, int) and side > 0 for side in sides):
-        return []
-    if sorted(sides) == sorted((media.width or 0, media.height or 0)):
+    wide, high = (side if isinstance(side, int) else 0 for side in sides)
+    if not (wide and high) or {wide, high} == {media.width, media.height}:
         return []
     return [Flag(
-        code="exif_size_differs", where="EXIF", value=f"{sides[0]}x{sides[1]}", base_rate=rate("exif_size_differs"),
+        code="exif_size_differs", where="EXIF", value=f"{wide}x{high}", base_rate=rate("exif_size_differs"),
         message="EXIF remembers another size than the picture has.",
         caveat="Means that software resized or cropped it; most such pictures are honest.",
     )]  # fmt: skip

@@ -6,31 +6,16 @@ import re
 from dataclasses import dataclass
 
 from bonafide.model import Flag
+from bonafide_inference.detectors.picture_traces.known_programs import kind_of
 from bonafide_inference.detectors.picture_traces.rates import rate
 from bonafide_inference.detectors.picture_traces.tables import Encoding
 from bonafide_inference.metadata import Metadata
 
 __all__ = ["Program", "editor_flags", "history_facts", "programs"]
 
-_KINDS = (
-    ("generator", r"midjourney|stable diffusion|comfyui|novelai|invokeai|dall|firefly"),
-    ("screenshot", r"screenshot|snipaste|greenshot|sharex|flameshot|spectacle|lightshot|snipping|ksnip|shottr|"
-                   r"cleanshot|screen ?capture|snagit|picpick|monosnap"),
-    ("developer", r"lightroom|camera raw|capture one|darktable|rawtherapee|dxo|aperture|silkypix|on1|exposure x|"
-                  r"digital photo professional|capture nx|nx studio|viewnx|imaging edge|raw ?power|iridient"),
-    ("editor", r"photoshop|gimp|affinity|paint\.?net|pixelmator|snapseed|picsart|facetune|canva|photopea|luminar|"
-               r"krita|corel|paint ?shop|paintshop|fireworks|illustrator|indesign|acdsee|photoscape|pixlr|"
-               r"faceapp|meitu|beautycam|b612|remini|polarr|vsco|inkscape|fotor|befunky|paint tool sai|"
-               r"clip studio|procreate|photo ?impact|zoner|photofiltre|picnik|photodirector|photoworks|"
-               r"microsoft (?:paint|office)|picture publisher|photostudio|lightx|airbrush|youcam"),
-    ("manager", r"picasa|iphoto|digikam|shotwell|f-spot|photo ?station|windows photo|microsoft photo|photos \d|"
-                r"irfanview|xnview|faststone|gthumb|preview|acd systems|photo gallery|photo mechanic|google\b|"
-                r"quicktime|apple photos|bridge"),
-    ("converter", r"imagemagick|graphicsmagick|gd-jpeg|libvips|sharp|pillow|paint ?brush|lead technologies|"
-                  r"kakadu|libwebp|intel\(r\) (?:ipp|jpeg)|mozjpeg|ffmpeg|lavc|matplotlib|imageio|skia|handmade"),
-)  # fmt: skip
-_COMPILED = tuple((kind, re.compile(rf"(?<![a-z]){'(?:' + words + ')'}", re.IGNORECASE)) for kind, words in _KINDS)
-_OWN = re.compile(r"^(?:HDR\+|MediaTek|Ver\.?|V?\d|[A-Z0-9_-]{3,}$|iOS|Android|.*\bfirmware\b)", re.IGNORECASE)
+_OWN = re.compile(
+    r"^(?:HDR\+|MediaTek|Ver\.?|V?\d|[A-Z0-9_-]{3,}$|iOS|Android|.*\bfirmware\b)", re.IGNORECASE
+)
 _LOCAL = (
     "crs:MaskGroupBasedCorrections", "crs:PaintBasedCorrections", "crs:GradientBasedCorrections",
     "crs:CircularGradientBasedCorrections", "crs:RetouchInfo", "crs:RetouchAreas",
@@ -42,7 +27,7 @@ class Program:
     """A program's name as written, where it stands, and its kind.
 
     Kinds: ``editor`` (pixels), ``developer`` (raw photographs), ``manager`` (viewers, albums, platforms),
-    ``converter`` (libraries), ``screenshot``, ``generator``, ``firmware`` (cameras and telephones), ``unknown``.
+    ``converter`` (libraries), ``screenshot``, ``generator``, ``firmware`` (of cameras), ``unknown``.
     """
 
     name: str
@@ -53,7 +38,9 @@ class Program:
 def programs(found: Metadata) -> tuple[Program, ...]:
     """Every program that the metadata names as a writer, each once."""
     named = [
-        (f"EXIF {tag}", str(found.exif[tag])) for tag in ("Software", "ProcessingSoftware") if found.exif.get(tag)
+        (f"EXIF {tag}", str(found.exif[tag]))
+        for tag in ("Software", "ProcessingSoftware")
+        if found.exif.get(tag)
     ]
     named += [
         ("XMP " + item.path, item.value)
@@ -76,15 +63,15 @@ def programs(found: Metadata) -> tuple[Program, ...]:
 
 def _writer(comment: str) -> bool:
     """Whether a JPEG comment looks like a program's signature rather than a person's words."""
-    return bool(re.match(r"(?:CREATOR|File written by|Created (?:with|by)|LEAD |AppleMark|Lavc|Handmade)", comment))
+    return bool(re.match(r"CREATOR|File written by|Created (?:with|by)|LEAD |AppleMark|Lavc", comment))
 
 
 def _kind(name: str, found: Metadata) -> str:
-    for kind, words in _COMPILED:
-        if words.search(name):
-            return kind
+    known = kind_of(name)
+    if known is not None:
+        return known
     own = str(found.exif.get("Model") or "") + " " + str(found.exif.get("Make") or "")
-    if own.strip() and (_OWN.match(name) or name.split()[0].lower() in own.lower()):
+    if own.strip() and (_OWN.match(name) or name.split(maxsplit=1)[0].lower() in own.lower()):
         return "firmware"
     return "firmware" if own.strip() and len(name) <= 24 else "unknown"
 
@@ -113,7 +100,7 @@ def _adobe_flags(found: Metadata, coded: Encoding | None) -> list[Flag]:
         flags.append(Flag(
             code="adobe_app14", where=f"offset {adobe[0].offset}", value=adobe[0].size,
             base_rate=rate("adobe_app14"),
-            message=f"Saved by a program of Adobe's, or one that writes like it (APP14, {adobe[0].size} bytes).",
+            message=f"Saved by an Adobe program, or one that writes like it (APP14, {adobe[0].size} bytes).",
             caveat="An innocent crop or export leaves the same; it does not say that content was changed.",
         ))  # fmt: skip
     others = [r for r in found.photoshop if r.number not in (0x0404, 0x0425, 0x0424, 0x0422)]
@@ -173,6 +160,8 @@ def _history_flags(found: Metadata) -> list[Flag]:
     ):  # fmt: skip
         if amount:
             flags.append(
-                Flag(code=code, where="XMP", value=amount, message=message, base_rate=rate(code), caveat=caveat)
+                Flag(
+                    code=code, where="XMP", value=amount, message=message, base_rate=rate(code), caveat=caveat
+                )
             )
     return flags

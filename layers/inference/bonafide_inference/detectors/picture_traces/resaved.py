@@ -79,7 +79,7 @@ def _distance(aligned: NDArray[np.float32], moved: NDArray[np.float32], step: fl
     second = (two[busy] + 0.5) / (two[busy] + 0.5).sum()
     used = first > 0
     divergence = float((first[used] * np.log(first[used] / second[used])).sum())
-    return max(0.0, divergence - float(busy.sum()) / one.sum())
+    return max(0.0, divergence - float(busy.sum() / one.sum()))
 
 
 def _histogram(values: NDArray[np.float32], step: float) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from mmap import mmap
+from typing import Any
 
 from bonafide_inference.chunks import Layout
 from bonafide_inference.jpegdct import ZIGZAG
@@ -111,7 +112,8 @@ def _presets() -> dict[tuple[int, ...], str]:
     """Photoshop's luma tables that are not also libjpeg's."""
     found: dict[tuple[int, ...], str] = {}
     for name, preset in JpegPresets.presets.items():
-        luma = tuple(preset["quantization"][0])
+        tables: Any = preset["quantization"]
+        luma = tuple(tables[0])
         if name.startswith(("web_", "low", "medium", "high", "maximum")) and luma not in _scaled(_LUMA):
             found.setdefault(luma, name.replace("_", " "))
     return found

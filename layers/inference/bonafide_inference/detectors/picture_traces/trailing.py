@@ -33,8 +33,13 @@ _FORMS = (
     ("php", re.compile(rb"<\?php\b|<\?=")),
     ("shell script", re.compile(rb"(?:^|\n)#!/(?:usr/)?bin/")),
 )
-_PHONES = ((b"SEFT", "Samsung trailer"), (b"QDIOBS", "Samsung trailer"), (b"MotionPhoto_Data", "motion photo"),
-           (b"vivo{", "vivo trailer"), (b"cameraAlbum", "camera trailer"))  # fmt: skip
+_PHONES = (
+    (b"SEFT", "Samsung trailer"),
+    (b"QDIOBS", "Samsung trailer"),
+    (b"MotionPhoto_Data", "motion photo"),
+    (b"vivo{", "vivo trailer"),
+    (b"cameraAlbum", "camera trailer"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,16 +65,19 @@ def tail(data: bytes | mmap, found: Metadata, form: str) -> Tail | None:
     """What follows the picture; None when nothing does, or when the end was not found."""
     if found.end is None or found.end >= len(data):
         return None
-    start, parts = found.end, []
-    multi = bool(found.layout.all("APP2", "MPF")) or any(p.root.startswith(("hdrgm:", "Container:")) for p in found.xmp)
+    start = found.end
+    parts: list[str] = []
+    multi = bool(found.layout.all("APP2", "MPF")) or any(
+        p.root.startswith(("hdrgm:", "Container:")) for p in found.xmp
+    )
     place = start
     if form == "jpeg":
         place, parts = _pictures(data, start, multi)
     rest = bytes(data[place : place + LOOK]) + bytes(data[max(place + LOOK, len(data) - LOOK) :])
     if not rest.strip(b"\0 \r\n\t\xff"):
-        return Tail(start, len(data) - start, tuple([*parts, *(["padding"] if rest else [])]))
+        return Tail(start, len(data) - start, (*parts, *(["padding"] if rest else [])))
     forms, earlier, named = _look(rest, found, form)
-    return Tail(start, len(data) - start, tuple([*parts, *named]), forms, earlier)
+    return Tail(start, len(data) - start, (*parts, *named), forms, earlier)
 
 
 def _pictures(data: bytes | mmap, place: int, multi: bool) -> tuple[int, list[str]]:
@@ -116,7 +124,8 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
     hits: list[tuple[str, str]] = []
     for chunk in found.layout.chunks:
         if chunk.kind in ("COM", "comment", "tEXt") or (
-            chunk.kind.startswith("APP") and chunk.name not in ("ICC", "XMP", "XMP+", "JUMBF", "Photoshop", "Exif")
+            chunk.kind.startswith("APP")
+            and chunk.name not in ("ICC", "XMP", "XMP+", "JUMBF", "Photoshop", "Exif")
         ):
             block = chunk.data(data, LOOK)
             hits += [
@@ -125,7 +134,10 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
                 if name in ("php", "pdf", "zip", "html", "linux program") and words.search(block)
                 and not (name == "html" and not re.search(rb"<(?:script|html)[ >]", block, re.IGNORECASE))
             ]  # fmt: skip
-    texts = [str(found.exif.get(tag) or "") for tag in ("Make", "Model", "ImageDescription", "UserComment", "Artist")]
+    texts = [
+        str(found.exif.get(tag) or "")
+        for tag in ("Make", "Model", "ImageDescription", "UserComment", "Artist")
+    ]
     if any(re.search(r"<\?php|eval\(|<script", text) for text in texts):
         hits.append(("php", "EXIF"))
     if b"%PDF-" in bytes(data[:1024]):
@@ -149,12 +161,12 @@ def trailing_flags(found: Tail | None, inside: list[tuple[str, str]], size: int)
     if found.earlier:
         flags.append(_flag(
             "earlier_picture_remains", found,
-            "Behind the picture's end lie the remains of a longer picture file: it was overwritten by a shorter one.",
-            "A known fault of two cropping tools did this by itself; it still shows that it was cropped or edited.",
+            "Behind the end lie the remains of a longer picture file that a shorter one was written over.",
+            "A known fault of two cropping tools does this; it still shows that the picture was cut.",
         ))  # fmt: skip
     elif not found.forms:
         flags.append(_flag(
-            "trailing_data", found, f"{found.size} of {size} bytes follow the picture's end, of no known kind.",
+            "trailing_data", found, f"{found.size} of {size} bytes follow the end, of no known kind.",
             "Cameras, telephones and platforms append private data.",
         ))  # fmt: skip
     return flags
@@ -169,7 +181,10 @@ def _flag(code: str, found: Tail, message: str, caveat: str, **more: Any) -> Fla
 
 def _polyglot(form: str, where: str) -> Flag:
     return Flag(
-        code="polyglot", where=where, value=form, base_rate=rate("polyglot"),
+        code="polyglot",
+        where=where,
+        value=form,
+        base_rate=rate("polyglot"),
         message=f"The picture also carries {form} content.",
-        caveat="It may have been put there for attack, for hiding or by a careless tool; pixels are not concerned.",
+        caveat="Put there to attack, to hide, or by a careless tool; the pixels are not concerned.",
     )
