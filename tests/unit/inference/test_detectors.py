@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pikepdf
 import pytest
 from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, Window, WorkItem
 from bonafide_inference.inspect import inspect
@@ -275,80 +274,3 @@ class TestVideoContainer:
         path = put(tmp_path / "y.mp4", box(b"ftyp", b"isom") + box(b"moov", box(b"trak", inner)))
         assert count_edit_lists(str(path)) == (2, 1)
         assert count_edit_lists(str(tmp_path / "x.mp4"))[1] == 0
-
-
-class TestPdfRevisions:
-    def ask(self, path: Path) -> Finding:
-        return ask(path, FORENSICS, "file")
-
-    def test_plain_document(self, tmp_path: Path) -> None:
-        found = self.ask(makers.pdf(tmp_path / "x.pdf", Producer="Bonafide"))
-        assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
-        assert found.evidence.values["revisions"] == 1
-        assert found.evidence.values["producer"] == "Bonafide"
-        assert codes(found) == set()
-
-    def test_linearised_document_is_one_revision(self, tmp_path: Path) -> None:
-        found = self.ask(makers.pdf(tmp_path / "x.pdf", pages=3, linearize=True))
-        assert found.evidence.values["linearised"] is True
-        assert found.evidence.values["revisions"] == 1
-        assert "saved_incrementally" not in codes(found)
-
-    @pytest.mark.parametrize("times", [1, 3])
-    def test_earlier_revision_is_recovered(self, tmp_path: Path, times: int) -> None:
-        versions = [makers.pdf(tmp_path / "0.pdf").read_bytes()]
-        for _ in range(times):
-            versions.append(makers.append_revision(versions[-1]))
-        found = self.ask(put(tmp_path / "x.pdf", versions[-1]))
-        assert "saved_incrementally" in codes(found)
-        assert found.evidence.values["revisions"] == times + 1
-        assert found.artifacts[0].name == f"revision-{times}.pdf"
-        assert Path(found.artifacts[0].path).read_bytes() == versions[-2]
-
-    def test_dates(self, tmp_path: Path) -> None:
-        path = makers.pdf(
-            tmp_path / "x.pdf", CreationDate="D:20210101120000+01'00'", ModDate="D:20200101120000Z"
-        )
-        with pikepdf.open(path, allow_overwriting_input=True) as document:
-            with document.open_metadata(set_pikepdf_as_editor=False, update_docinfo=False) as meta:
-                meta["xmp:CreateDate"] = "2019-05-05T10:00:00Z"
-            document.save(path)
-        assert {"info_and_xmp_dates_differ", "modified_before_creation"} <= codes(self.ask(path))
-
-    def test_same_moment_in_two_notations_is_no_difference(self, tmp_path: Path) -> None:
-        path = makers.pdf(tmp_path / "x.pdf", CreationDate="D:20210101120000+01'00'")
-        with pikepdf.open(path, allow_overwriting_input=True) as document:
-            with document.open_metadata(set_pikepdf_as_editor=False, update_docinfo=False) as meta:
-                meta["xmp:CreateDate"] = "2021-01-01T11:00:00Z"
-            document.save(path)
-        assert "info_and_xmp_dates_differ" not in codes(self.ask(path))
-
-    def test_active_content(self, tmp_path: Path) -> None:
-        path = makers.pdf(tmp_path / "x.pdf")
-        with pikepdf.open(path, allow_overwriting_input=True) as document:
-            document.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
-            document.attachments["a.txt"] = b"attached"
-            document.save(path)
-        found = self.ask(path)
-        assert {"active_content", "embedded_files"} <= codes(found)
-        assert (found.evidence.values["scripts"], found.evidence.values["open_actions"]) == (1, 1)
-
-    def test_bytes_after_the_signature(self, tmp_path: Path) -> None:
-        path = makers.pdf(tmp_path / "x.pdf")
-        with pikepdf.open(path, allow_overwriting_input=True) as document:
-            document.Root.Perms = document.make_indirect(
-                pikepdf.Dictionary(Type=pikepdf.Name.Sig, ByteRange=[0, 100, 200, 300], Contents=b"sig")
-            )
-            document.save(path)
-        found = self.ask(path)
-        assert "changed_after_signing" in codes(found)
-        assert found.evidence.values["signatures"] == 1
-
-    def test_strings_that_json_cannot_hold(self, tmp_path: Path) -> None:
-        path = makers.pdf(tmp_path / "x.pdf")
-        with pikepdf.open(path, allow_overwriting_input=True) as document:
-            document.docinfo["/Producer"] = pikepdf.String(b"\xfe\xff\0a\0\0\xd8\0\0c")
-            document.save(path)
-        producer = self.ask(path).evidence.values["producer"]
-        assert producer.startswith("a")
-        assert producer.isprintable()
