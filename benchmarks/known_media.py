@@ -1,9 +1,9 @@
 """How the index of known media grows: ``python -m benchmarks.known_media [--data shared/data/image]``.
 
-The rules are the real ones (`bonafide.known`), the table is a model of it in memory that answers BatchGetItem as
-DynamoDB does. Its hashes are drawn from a normal distribution with the means and correlations of the
-bits of real pictures, so that buckets are as uneven as they are in life; the queries are real
-pictures, changed in 20 bits and as they are. Reads and dollars follow DynamoDB's rules and on-demand prices.
+The rules are the real ones (`bonafide.known`), the table is a model in memory that answers BatchGetItem as
+DynamoDB does. Its hashes are drawn from a normal distribution with the correlations of the bits of real
+pictures, so that buckets are as uneven as they are in life; the queries are real pictures. Reads and
+dollars follow DynamoDB's rules and on-demand prices.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def hashes_of(bits: Bits) -> list[str]:
 def draw(real: Bits, count: int, seed: int = 1) -> Bits:
     """Draw hashes whose bits have the means and correlations of ``real`` ones (a Gaussian copula)."""
     dice = np.random.default_rng(seed)
-    spread = np.corrcoef(real.T.astype(np.float64)) * 0.98 + np.eye(256) * 0.02
-    root = np.linalg.cholesky(np.sin(np.pi / 2 * spread) * 0.98 + np.eye(256) * 0.02).astype(np.float32)
+    strength, axes = np.linalg.eigh(np.sin(np.pi / 2 * np.corrcoef(real.T.astype(np.float64))))
+    root = (axes * np.sqrt(np.maximum(strength, 0.01))).astype(np.float32)
     drawn = np.empty((count, 32), dtype=np.uint8)
     for start in range(0, count, 50_000):
         waves = dice.standard_normal((min(50_000, count - start), 256), dtype=np.float32) @ root.T
@@ -116,8 +116,8 @@ def measure(model: Model, queries: list[Fingerprint]) -> dict[str, float]:
     model.calls = model.units = model.postings = 0
     started = time.perf_counter()
     with (
-        mock.patch.object(table, "client", lambda: model),
-        mock.patch.object(store, "get_many", lambda _tenant, _ids: {}),
+        mock.patch.object(table, "client", return_value=model),
+        mock.patch.object(store, "get_many", return_value={}),
     ):
         for query in queries:
             known.search("bench", query)
@@ -134,7 +134,7 @@ def measure(model: Model, queries: list[Fingerprint]) -> dict[str, float]:
 
 
 def queries_of(folder: Path, most: int) -> tuple[Bits, list[Fingerprint], list[Fingerprint]]:
-    """Return the bits of all pictures; of some, the fingerprint as a picture's and as a video's of 16 scenes."""
+    """Return the bits of all pictures; of some, fingerprints as of a picture and of a video."""
     found: list[tuple[str, dict[str, str]]] = []
     for place, (_, picture) in enumerate(pictures(folder)):
         luma = pdq.luma_of(picture)
@@ -202,7 +202,8 @@ def main() -> None:
         notes.append(
             f"{count:,}: fullest bucket {sizes.max()}, buckets at the cap {int((sizes >= store.CAP).sum())}, "
             f"mean seen by a posting {held.mean():.1f} (even: {count / 65536:.1f}); one more picture "
-            f"{writes:.0f} write units (${writes * WRITE_USD:.6f}); {stored:.2f} GB (${stored * STORED_USD:.2f} a month)"
+            f"{writes:.0f} write units (${writes * WRITE_USD:.6f}); "
+            f"{stored:.2f} GB, ${stored * STORED_USD:.2f} a month"
         )
     print("\n" + "\n".join(notes))
     print(f"\nms: CPU on this machine and {CALL_MS:g} ms a call (assumed), one call after the other.")

@@ -43,7 +43,8 @@ SHARE = 0.5
 """A video is known if this share of its scenes is, or of the known one's."""
 BALANCED = range(100, 157)
 """Bits set in a hash of anything: the median makes it 128; others are of flat pictures, or made up."""
-HIGHEST_LLR = 6.0
+HIGHEST_LLR = 3.0
+"""However rare false matches are: one match in twenty may be the untouched original of an edited picture."""
 _CAVEAT = (
     "A match says that it is the same picture up to small changes: the untouched original of an edited "
     "picture matches the edited one as well. The verdict is that of whoever registered the entry."
@@ -51,11 +52,11 @@ _CAVEAT = (
 
 
 class Fingerprint(Word):
-    """What a detector measured: ``turned`` holds the same hashes of mirrored or turned frames."""
+    """What a detector measured: ``turned`` holds the hashes of the same frames mirrored, turned, trimmed."""
 
     kind: Literal["image", "video"]
     pdq: tuple[Hash, ...] = Field(min_length=1, max_length=MOST_HASHES)
-    turned: dict[str, tuple[Hash, ...]] = Field({}, max_length=7)
+    turned: dict[str, tuple[Hash, ...]] = Field({}, max_length=8)
     times_s: tuple[float, ...] = ()
 
     @model_validator(mode="after")
@@ -180,7 +181,8 @@ def lookup(tenant: str, finding: Finding, item_id: str) -> Finding:
         details["matches"] = {hit.entry.id: hit.document() for hit in hits}
     values = finding.evidence.values | {"index_hashes": size, "matches": len(hits), "truncated": truncated}
     evidence = Evidence(values=values, details=details, flags=tuple(_flags(hits)))
-    return _judge(finding, hits, evidence, probes=len(asked.pdq) * (1 + len(asked.turned)) * size)
+    probes = size * (1 + len(asked.turned)) if asked.kind == "image" else size
+    return _judge(finding, hits, evidence, probes=probes)
 
 
 def search(tenant: str, asked: Fingerprint) -> tuple[list[Hit], bool]:
@@ -255,7 +257,7 @@ def _judge(finding: Finding, hits: Sequence[Hit], evidence: Evidence, *, probes:
     worth = _worth(finding, probes)
     if worth is None:
         return _silent(finding, "no_calibrated_score", "Matches a known fake.", evidence)
-    p_fake, ceiling = _probability(worth), _probability(HIGHEST_LLR + math.log(10))
+    p_fake, ceiling = _probability(worth), _probability(2 * HIGHEST_LLR)
     return finding.model_copy(update={
         "outcome": Outcome.SCORED, "reason": None, "p_fake": p_fake, "llr": round(worth, 4),
         "interval": Interval(low=p_fake, high=max(p_fake, ceiling)),
@@ -266,8 +268,8 @@ def _judge(finding: Finding, hits: Sequence[Hit], evidence: Evidence, *, probes:
 def _worth(finding: Finding, probes: int) -> float | None:
     """Return the LLR of a match: the least hit rate against the highest rate of false matches.
 
-    The second grows with every pair of hashes that was, in effect, compared (``probes``). Both are
-    measured, and stand in the detector's manifest.
+    The second grows with every pair that was, in effect, compared (``probes``): of a picture's hashes
+    with all known ones, of a video with each. Both are measured, and stand in the detector's manifest.
     """
     rows = [row for row in catalogue() if finding.model and row["name"] == finding.model.name]
     figures = rows[0]["figures"] if rows else {}

@@ -80,6 +80,20 @@ def test_small_changes_change_few_bits() -> None:
     assert pdq.distance(plain.pdq, pdq.of_picture(makers.texture(900, 700, seed=2)).pdq) > 60
 
 
+def test_a_border_is_taken_off() -> None:
+    picture = makers.texture(600, 400)
+    framed = Image.new("RGB", (700, 480), (0, 0, 0))
+    framed.paste(picture, (50, 40))
+    luma = pdq.luma_of(Image.open(io.BytesIO(makers.jpeg(framed, 60))))
+    inner = pdq.without_border(luma)
+    assert inner is not None
+    plain = pdq.of_picture(picture).pdq
+    assert pdq.distance(pdq.of_luma(inner).pdq, plain) <= 16 < pdq.distance(pdq.of_luma(luma).pdq, plain)
+    assert pdq.without_border(pdq.luma_of(picture)) is None
+    assert pdq.without_border(np.zeros((64, 64))) is None
+    assert pdq.without_border(np.pad(np.eye(20) * 200, 40)) is None  # too little would be left
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3, 2), (64, 64), (513, 40)])
 def test_a_flat_picture_has_no_quality(size: tuple[int, int]) -> None:
     found = pdq.of_picture(Image.new("RGB", size, (90, 10, 200)))

@@ -36,8 +36,8 @@ __all__ = [
     "take",
 ]
 
-CAP = 200
-"""Postings a bucket takes (11.6 kB): one that is full takes no more, and whoever reads it is told so."""
+CAP = 400
+"""Postings a bucket takes (24 kB): one that is full takes no more, and whoever reads it is told so."""
 HASH_BYTES = 32
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 _ALWAYS = "attribute_exists(pk) OR attribute_not_exists(pk)"

@@ -30,6 +30,9 @@ class KnownPicture:
                 evidence=Evidence(values=values),
             )  # fmt: skip
         turned = {name: [hash_] for name, hash_ in pdq.turned(luma).items()}
+        inner = pdq.without_border(luma)
+        if inner is not None:
+            turned["without_border"] = [pdq.of_luma(inner).pdq]
         fingerprint = {"kind": "image", "pdq": [found.pdq], "turned": turned}
         return Finding(
             operation=Operation.KNOWN_FAKE_SEARCH, outcome=Outcome.INCONCLUSIVE, reason="no_known_match",
