@@ -118,42 +118,6 @@ class TestDoubleQuantisation:
         assert not ask(path, FORGERY, "image", Options(visualize=False)).artifacts
 
 
-class TestJpegTraces:
-    def test_plain_picture_has_no_flags(self, tmp_path: Path) -> None:
-        found = ask(put(tmp_path / "x.jpg", makers.jpeg(makers.texture())), FORENSICS, "image")
-        assert (found.outcome, found.reason, codes(found)) == (
-            Outcome.INCONCLUSIVE,
-            "no_calibrated_score",
-            set(),
-        )
-
-    def test_traces_are_named(self, tmp_path: Path) -> None:
-        exif = Image.Exif()
-        exif[0x0131] = "Adobe Photoshop 25.0"
-        inner = exif.get_ifd(0x8769)
-        inner[0x9003], inner[0x9004] = "2020:01:01 00:00:00", "2021:01:01 00:00:00"
-        inner[0xA002], inner[0xA003] = 4000, 3000
-        data = makers.jpeg(makers.texture(), exif=exif)
-        for marker, body in (
-            (0xEE, b"Adobe\0\x64\0\0\0\0\1"),
-            (0xED, b"Photoshop 3.0\0" + b"8BIM" + b"\0" * 8),
-        ):
-            data = data[:2] + bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body + data[2:]
-        found = ask(put(tmp_path / "x.jpg", data), FORENSICS, "image")
-        assert codes(found) == {
-            "adobe_app14",
-            "photoshop_trace",
-            "editor_named",
-            "exif_dates_differ",
-            "exif_size_differs",
-        }
-        assert all(flag.base_rate for flag in found.evidence.flags)
-
-    def test_other_formats_are_not_applicable(self, tmp_path: Path) -> None:
-        found = ask(put(tmp_path / "x.png", makers.picture("PNG")), FORENSICS, "image")
-        assert (found.outcome, found.reason) == (Outcome.NOT_APPLICABLE, "no_jpeg")
-
-
 class TestCodecHistory:
     def sound(self, tmp_path: Path, samples: np.ndarray, codec: str = "pcm_s16le", **more) -> Finding:
         path = makers.sound(tmp_path / ("x.mp3" if codec == "libmp3lame" else "x.wav"), codec, samples)
@@ -173,7 +137,8 @@ class TestCodecHistory:
     def test_mp3_ends_where_its_encoder_cut_and_names_it(self, tmp_path: Path) -> None:
         found = self.sound(tmp_path, makers.noise(4), "libmp3lame")
         assert 14000 < found.evidence.values["cutoff_median_hz"] < 20500
-        assert {"band_limited", "writer"} <= codes(found)
+        assert "band_limited" in codes(found)
+        assert "LAME" in str(found.evidence.values["writer"]) or "Lav" in str(found.evidence.values["writer"])
 
     def test_insertion_of_another_band_is_a_segment(self, tmp_path: Path) -> None:
         parts = [makers.noise(4), makers.noise(3, 2, cut_hz=8000), makers.noise(4, 3)]
@@ -239,8 +204,8 @@ class TestVideoContainer:
         assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
         values = found.evidence.values
         assert (values["packets"], values["frames_per_s"], values["irregular_share"]) == (30, 10, 0)
-        assert {"writer"} == codes(found)
-        assert any("x264" in str(flag.value) for flag in found.evidence.flags)
+        assert codes(found) == set()
+        assert "x264" in str(found.evidence.details["document_details"]["writers"])
         assert [frame.index for frame in found.evidence.frames] == [0, 10, 20]
         assert found.artifacts[0].name == "frames.png"
 
@@ -257,20 +222,3 @@ class TestVideoContainer:
         assert [frame.time_s for frame in found.evidence.frames] == [0.0, 2.0]
         late = ask(path, FORENSICS, "video", Options(start_s=3.0, end_s=5.0))
         assert [frame.time_s for frame in late.evidence.frames] == [3.0, 4.0]
-
-    def test_edit_list_with_cuts(self, tmp_path: Path) -> None:
-        data = makers.video(tmp_path / "x.mp4", "mpeg4").read_bytes()
-        place = data.index(b"elst") - 4
-        from bonafide_inference.detectors.video_container.headers import count_edit_lists
-
-        size = int.from_bytes(data[place : place + 4], "big")
-        entry = b"\0\0\0\1\0\0\0\0\0\1\0\0"
-        grown = (8 + 8 + 24).to_bytes(4, "big") + b"elst\0\0\0\0\0\0\0\2" + entry * 2
-        edts = data[place - 8 : place]
-        inner = (8 + len(grown)).to_bytes(4, "big") + b"edts" + grown
-        box = lambda kind, body: (8 + len(body)).to_bytes(4, "big") + kind + body  # noqa: E731
-        assert edts[4:] == b"edts"
-        assert size >= 16
-        path = put(tmp_path / "y.mp4", box(b"ftyp", b"isom") + box(b"moov", box(b"trak", inner)))
-        assert count_edit_lists(str(path)) == (2, 1)
-        assert count_edit_lists(str(tmp_path / "x.mp4"))[1] == 0

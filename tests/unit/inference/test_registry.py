@@ -13,7 +13,7 @@ from bonafide_inference.inspect import inspect
 
 from tests.unit.inference import makers
 
-SHIPPED = {"codec_history", "double_quantisation", "jpeg_traces", "pdf_structure", "provenance", "video_container"}
+SHIPPED = {"codec_history", "double_quantisation", "picture_traces", "pdf_structure", "provenance", "video_container"}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_every_operation_is_answered_in_order(photo, tmp_path: Path) -> None:
     assert [str(one.operation) for one in found] == ["synthetic_image", "file_forensics", "image_forgery"]
     assert (found[0].outcome, found[0].reason) == (Outcome.NOT_APPLICABLE, "no_detector")
     assert {one.item for one in found} == {"i-1"}
-    assert found[1].model.name == "jpeg_traces"
+    assert found[1].model.name == "picture_traces"
     assert found[2].seconds > 0
 
 
