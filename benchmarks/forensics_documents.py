@@ -49,19 +49,19 @@ class Answer:
         return {flag.code for finding in self.findings for flag in finding.evidence.flags}
 
 
-def ask(path: Path) -> Answer:
+def ask(path: Path, operations: Sequence[Operation] = ASKED) -> Answer:
     """Send one file the real way, within the limits."""
     started = time.monotonic()
     media = inspect(str(path))
     if isinstance(media, Refusal):
         return Answer(path, refusal=media.code, seconds=time.monotonic() - started)
-    answer = Answer(path, findings=_findings(path, media))
+    answer = Answer(path, findings=_findings(path, media, tuple(operations)))
     answer.seconds = time.monotonic() - started
     return answer
 
 
-def _findings(path: Path, media: MediaFacts) -> list[Finding]:
-    item = WorkItem(id="bench", detector="file", operations=ASKED)
+def _findings(path: Path, media: MediaFacts, operations: tuple[Operation, ...]) -> list[Finding]:
+    item = WorkItem(id="bench", detector="file", operations=operations)
     options = Options(extract_images=True)
     with tempfile.TemporaryDirectory() as workdir:
         return run_item(str(path), media, item, options, workdir, seconds=SECONDS, memory_mb=MEMORY_MB)
@@ -158,11 +158,26 @@ def agreement(answers: Sequence[Answer]) -> bool:
     return good
 
 
+def carriers(folder: Path) -> bool:
+    """Print how many genuine and generated pictures of the material carry credentials at all."""
+    print("\n## Pictures of the material\n")
+    _row("kind", "pictures", "with credentials", "other statements of generation")
+    _row("---", "---:", "---:", "---:")
+    for kind in ("genuine", "generated"):
+        paths = sorted(p for p in (folder / kind).rglob("*") if p.is_file())
+        answers = [ask(path, (Operation.PROVENANCE,)) for path in paths]
+        read = [a for a in answers if not a.refusal]
+        told = [a for a in read if any(code.startswith("generator_") for code in a.codes)]
+        _row(kind, len(read), sum(_value(a, "c2pa_present") is True for a in read), len(told))
+    return True
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point: 0 when every figure that must hold does."""
     parser = argparse.ArgumentParser(prog="benchmarks.forensics_documents", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the material; its folder forensic is used")
-    root = parser.parse_args(argv).data / "forensic"
+    data = parser.parse_args(argv).data
+    root = data / "forensic"
     if not (root / "pdf").is_dir():
         parser.error(f"{root / 'pdf'} is not there")
     pdfs = sorted(p for p in (root / "pdf").rglob("*") if p.is_file() and p.stat().st_size)
@@ -174,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         held = [
             revisions(answers), base_rates(answers), made(Path(folder)), agreement(marked),
-            robustness([*answers, *marked, *others]),
+            carriers(data / "image"), robustness([*answers, *marked, *others]),
         ]  # fmt: skip
     return 0 if all(held) else 1
 

@@ -294,7 +294,8 @@ class TestPictures:
             objects = document.pages[0].Resources.XObject
             objects.Photo = pikepdf.Stream(
                 document, makers.jpeg(makers.texture(64, 48)), Subtype=pikepdf.Name.Image,
-                Width=64, Height=48, BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB, Filter=pikepdf.Name.DCTDecode,
+                Width=64, Height=48, BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB,
+                Filter=pikepdf.Name.DCTDecode,
             )  # fmt: skip
             objects.Fax = pikepdf.Stream(
                 document, b"\0" * 40, Subtype=pikepdf.Name.Image, Width=8, Height=8, BitsPerComponent=1,

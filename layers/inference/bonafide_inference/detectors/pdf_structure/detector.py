@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pikepdf
@@ -45,7 +46,7 @@ class PdfStructure:
             raised += _document(pdf, job, values, details)
             raised += _signatures(pdf, job, values, details)
             if job.options.extract_images:
-                files, left = pictures.extract(pdf, job)
+                files, left = _tried(lambda: pictures.extract(pdf, job), ([], [{"reason": "unreadable"}]))
                 artifacts += tuple(files)
                 details["images_left_out"] = left
                 values["images_extracted"] = len(files)
@@ -58,10 +59,8 @@ class PdfStructure:
 
 def _changes(job: Job, artifacts: tuple[Artifact, ...], count: int) -> list[revisions.Change]:
     paths = {int(a.name.split("-")[1].split(".")[0]): a.path for a in artifacts if a.path}
-    try:
-        return revisions.changes(paths, job.path, count)
-    except (pikepdf.PdfError, OSError, ValueError, TypeError, AttributeError, RuntimeError):
-        return []
+    found: list[revisions.Change] = _tried(lambda: revisions.changes(paths, job.path, count), [])
+    return found
 
 
 def _told(past: revisions.History, states: dict[int, str]) -> list[dict[str, Any]]:
@@ -84,6 +83,7 @@ def _document(pdf: pikepdf.Pdf, job: Job, values: dict[str, Any], details: dict[
     counts, pages = count_active(pdf), page_facts(pdf)
     looks, unread = hidden.look(pdf)
     doubled = doubled_fonts(pages)
+    images = _tried(lambda: pictures.listed(pdf), None)
     values |= {
         "created": texts.get("CreationDate"), "modified": texts.get("ModDate"),
         "producer": texts.get("Producer"), "creator": texts.get("Creator") or xmp.get("xmp:CreatorTool"),
@@ -92,17 +92,28 @@ def _document(pdf: pikepdf.Pdf, job: Job, values: dict[str, Any], details: dict[
     details["document_details"] = {
         "format": "pdf", "version": str(pdf.pdf_version), "bytes": job.media.bytes,
         "sha256": job.media.sha256, "pages": len(pdf.pages), "linearised": values["linearised"],
-        "encrypted": pdf.is_encrypted, "info": texts, "xmp": _brief(xmp), "tagged": "/MarkInfo" in pdf.Root,
-        "form": _form(pdf), "permanent_id": _identity(pdf),
+        "encrypted": pdf.is_encrypted, "info": texts, "xmp": _brief(xmp),
+        "tagged": _tried(lambda: "/MarkInfo" in pdf.Root, False),
+        "form": _tried(lambda: _form(pdf), None), "identifiers": _tried(lambda: _identity(pdf), []),
     }  # fmt: skip
     details["pages"] = pages
-    details["images"] = pictures.listed(pdf)
+    details["images"] = images
     details["unseen_text"] = [facts for look in looks if (facts := look.facts())][:100]
-    values["images"] = len(details["images"])
+    values["images"] = None if images is None else len(images)
     return (
         flags.date_flags(texts, xmp) + flags.writer_flags(texts, xmp) + flags.active_flags(counts)
         + flags.page_flags(looks) + flags.font_flags(doubled)
     )  # fmt: skip
+
+
+def _tried(read: Callable[[], Any], otherwise: Any) -> Any:
+    """What ``read`` gives, or ``otherwise`` when the document holds something that it cannot take."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  (a PDF may hold anything; the rest of the answer stands)
+        return otherwise
 
 
 def _brief(xmp: dict[str, str]) -> dict[str, str]:
@@ -113,24 +124,18 @@ def _brief(xmp: dict[str, str]) -> dict[str, str]:
 
 def _form(pdf: pikepdf.Pdf) -> str | None:
     """``acroform``, ``xfa``, or None."""
-    try:
-        form = pdf.Root.get("/AcroForm")
-        return None if form is None else "xfa" if "/XFA" in form else "acroform"
-    except (TypeError, ValueError, AttributeError, pikepdf.PdfError):
-        return None
+    form = pdf.Root.get("/AcroForm")
+    return None if form is None else "xfa" if "/XFA" in form else "acroform"
 
 
 def _identity(pdf: pikepdf.Pdf) -> list[str]:
     """The two file identifiers in hexadecimal: equal until a later save changes the second."""
-    try:
-        return [bytes(part).hex()[:64] for part in list(pdf.trailer["/ID"])[:2]]
-    except (KeyError, TypeError, ValueError, AttributeError, pikepdf.PdfError):
-        return []
+    return [bytes(part).hex()[:64] for part in list(pdf.trailer["/ID"])[:2]]
 
 
 def _signatures(pdf: pikepdf.Pdf, job: Job, values: dict[str, Any], details: dict[str, Any]) -> list[Flag]:
     """Signatures, when there are any: pyHanko is imported for signed documents only."""
-    after = signatures.byte_ranges(pdf, os.path.getsize(job.path))
+    after = _tried(lambda: signatures.byte_ranges(pdf, os.path.getsize(job.path)), [])
     values["signatures"] = len(after)
     if not after:
         return []

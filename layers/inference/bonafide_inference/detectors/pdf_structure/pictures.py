@@ -36,7 +36,7 @@ def _pictures(pdf: pikepdf.Pdf) -> Iterator[tuple[int, Any]]:
                 if item.objgen in seen:
                     continue
                 seen.add(item.objgen)
-                if str(item.get("/Subtype")) == "/Image":
+                if item.get("/Subtype") == pikepdf.Name.Image:
                     yield number, item
                 elif depth < MAX_DEPTH and isinstance(item.get("/Resources"), pikepdf.Dictionary):
                     stack.append((item["/Resources"], depth + 1))
@@ -58,7 +58,10 @@ def _objects(resources: Any) -> list[Any]:
 
 def _filters(item: Any) -> list[str]:
     filters = item.get("/Filter")
-    return [str(name) for name in filters] if isinstance(filters, pikepdf.Array) else [str(filters or "")]
+    try:
+        return [str(name) for name in filters] if isinstance(filters, pikepdf.Array) else [str(filters or "")]
+    except (ValueError, TypeError):
+        return ["/Unknown"]
 
 
 def _facts(number: int, item: Any) -> dict[str, Any]:

@@ -137,12 +137,20 @@ def doubled_fonts(pages: list[dict[str, Any]]) -> list[str]:
 
 def count_active(pdf: pikepdf.Pdf) -> dict[str, int]:
     """Objects that act by themselves: scripts, launch actions, embedded files, open actions."""
-    counts = dict.fromkeys([*ACTIVE.values(), "open_actions", "objects"], 0)
+    counts = dict.fromkeys([*ACTIVE.values(), "open_actions", "objects", "objects_not_read"], 0)
     for place, item in enumerate(pdf.objects):
         if place >= _MAX_OBJECTS:
             break
         counts["objects"] += 1
-        _count_in(item, counts, depth=0)
+        try:
+            _count_in(item, counts, depth=0)
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+        ):  # a name of no encoding, a broken stream
+            counts["objects_not_read"] += 1
     return counts
 
 
