@@ -176,7 +176,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point: 0 when every figure that must hold does."""
     parser = argparse.ArgumentParser(prog="benchmarks.forensics_documents", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the material; its folder forensic is used")
-    data = parser.parse_args(argv).data
+    parser.add_argument("--pictures", action="store_true", help="only count credentials among DIR/image")
+    arguments = parser.parse_args(argv)
+    data = arguments.data
+    if arguments.pictures:
+        return 0 if carriers(data / "image") else 1
     root = data / "forensic"
     if not (root / "pdf").is_dir():
         parser.error(f"{root / 'pdf'} is not there")
@@ -189,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         held = [
             revisions(answers), base_rates(answers), made(Path(folder)), agreement(marked),
-            carriers(data / "image"), robustness([*answers, *marked, *others]),
+            robustness([*answers, *marked, *others]),
         ]  # fmt: skip
     return 0 if all(held) else 1
 

@@ -6,6 +6,7 @@ box is estimated from its size and number of codes, so every answer is about whe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +20,7 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right, top in points of the page."""
 Matrix = tuple[float, float, float, float, float, float]
 
-MAX_STREAM = 4 * 2**20
+MAX_STREAM = 2 * 2**20
 """Unpacked bytes of one content stream that are read."""
 MAX_OPERATORS = 150_000
 """Operators of one page, its forms included."""
@@ -73,11 +74,14 @@ class _State:
     odd_clip: bool = False
 
 
-def paint(page: Any) -> Painting:
-    """Interpret a page (a `pikepdf.Page`); raises what qpdf raises, and `streams.TooLong`."""
+def paint(page: Any, until: float) -> Painting:
+    """Interpret a page (a `pikepdf.Page`), no further than ``until`` (`time.monotonic`).
+
+    Raises what qpdf raises, and `streams.TooLong`.
+    """
     painting = Painting()
     resources = page.obj.get("/Resources") or _inherited(page.obj)
-    _Painter(painting).run(page.obj.get("/Contents"), resources, _State(), 0)
+    _Painter(painting, until).run(page.obj.get("/Contents"), resources, _State(), 0)
     return painting
 
 
@@ -115,8 +119,9 @@ def _numbers(operands: Sequence[Any]) -> list[float]:
 class _Painter:
     """Walks one page; forms recurse with the state they are called in."""
 
-    def __init__(self, painting: Painting) -> None:
+    def __init__(self, painting: Painting, until: float) -> None:
         self.out = painting
+        self.until = until
         self.owner = pikepdf.new()  # what is parsed lives only as long as its document
         self.state = _State()
         self.stack: list[_State] = []
@@ -129,14 +134,15 @@ class _Painter:
 
     def run(self, contents: Any, resources: Any, state: _State, depth: int) -> None:
         """Interpret one content stream with its resources."""
+        if self.late():
+            return
         data = unpacked(contents, MAX_STREAM)
         saved = (self.state, self.stack, self.resources, self.depth, self.text, self.line)
         self.state, self.stack, self.resources, self.depth = state, [], resources, depth
         holder = pikepdf.Stream(self.owner, data)
         for instruction in pikepdf.parse_content_stream(holder):
             self.out.operators += 1
-            if self.out.operators > MAX_OPERATORS or len(self.out.marks) >= MAX_MARKS:
-                self.out.cut = True
+            if self.late():
                 break
             handler = _HANDLERS.get(str(instruction.operator))
             if handler is not None:
@@ -145,6 +151,17 @@ class _Painter:
                 except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError):
                     continue  # an operator with the wrong operands paints nothing
         self.state, self.stack, self.resources, self.depth, self.text, self.line = saved
+
+    def late(self) -> bool:
+        """Whether any bound is reached: the page is then looked at no further."""
+        out = self.out
+        if (
+            out.operators > MAX_OPERATORS
+            or len(out.marks) >= MAX_MARKS
+            or (out.operators % 256 == 0 and time.monotonic() > self.until)
+        ):
+            out.cut = True
+        return out.cut
 
     # ---- graphics state ---------------------------------------------------------------------------
     def push(self, _operands: list[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -135,7 +134,7 @@ def _identity(pdf: pikepdf.Pdf) -> list[str]:
 
 def _signatures(pdf: pikepdf.Pdf, job: Job, values: dict[str, Any], details: dict[str, Any]) -> list[Flag]:
     """Signatures, when there are any: pyHanko is imported for signed documents only."""
-    after = _tried(lambda: signatures.byte_ranges(pdf, os.path.getsize(job.path)), [])
+    after = _tried(lambda: signatures.byte_ranges(pdf, job.path), [])
     values["signatures"] = len(after)
     if not after:
         return []

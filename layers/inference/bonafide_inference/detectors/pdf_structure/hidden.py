@@ -13,7 +13,7 @@ from bonafide_inference.detectors.pdf_structure.content import Box, Mark, Painti
 __all__ = ["KINDS", "PageLook", "look"]
 
 MAX_PAGES = 200
-SECONDS = 6.0
+SECONDS = 5.0
 """Wall time for all pages together; what was not looked at is said."""
 MAX_COVERS = 300
 SCAN_SHARE = 0.6
@@ -37,7 +37,6 @@ class PageLook:
     visible: int = 0
     annotations: list[str] = field(default_factory=list)
     redactions: int = 0
-    cut: bool = False
 
     def facts(self) -> dict[str, Any]:
         """As plain values for the finding's details; empty for a page with nothing to tell."""
@@ -50,7 +49,7 @@ class PageLook:
 
 
 def look(pdf: pikepdf.Pdf) -> tuple[list[PageLook], int]:
-    """Look at the pages in turn; returns what was found and the number of pages not looked at."""
+    """Look at the pages in turn; returns what was found, and how many pages were not read to their end."""
     found: list[PageLook] = []
     skipped = 0
     end = time.monotonic() + SECONDS
@@ -59,8 +58,9 @@ def look(pdf: pikepdf.Pdf) -> tuple[list[PageLook], int]:
             skipped += len(pdf.pages) - number + 1
             break
         try:
-            painting = paint(page)
+            painting = paint(page, end)
             found.append(_judge(number, painting, _edges(page), page))
+            skipped += painting.cut
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001  (a page may be anything; it is counted as not looked at)
@@ -74,7 +74,7 @@ def _edges(page: Any) -> Box:
 
 
 def _judge(number: int, painting: Painting, edges: Box, page: Any) -> PageLook:
-    seen = PageLook(number, cut=painting.cut)
+    seen = PageLook(number)
     covers = [m for m in painting.marks if m.kind != "text" and m.opaque and _area(m.box) > 4][-MAX_COVERS:]
     grounds = [m for m in painting.marks if m.kind != "text" and not m.white][:MAX_COVERS]
     texts = [m for m in painting.marks if m.kind == "text"]

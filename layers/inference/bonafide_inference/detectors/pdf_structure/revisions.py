@@ -11,11 +11,14 @@ import hashlib
 import mmap
 import os
 import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pikepdf
 from bonafide.model import Artifact
+from bonafide_inference.detectors.pdf_structure.budget import OverBudget, budget
 from bonafide_inference.registry import Job
 
 __all__ = ["Change", "History", "changes", "history", "recover"]
@@ -25,6 +28,8 @@ KEEP_REVISIONS = 8
 KEEP_BYTES = 100 * 2**20
 """… and the bytes of them all together."""
 MAX_HOPS = 2_000
+SECONDS = 4.0
+"""Wall time for opening earlier revisions, and again for comparing them."""
 MAX_PAGES = 500
 """Pages that are compared between two revisions."""
 
@@ -118,15 +123,16 @@ def recover(job: Job, found: History) -> tuple[tuple[Artifact, ...], dict[int, s
     Returns
     -------
     tuple
-        The artifacts, and for each revision number looked at ``recovered``, ``unreadable`` or ``too_long``.
+        The artifacts, and for each revision number looked at ``recovered``, ``unreadable``, ``too_long``
+        or ``too_slow``.
     """
     artifacts: list[Artifact] = []
     states: dict[int, str] = {}
-    room = KEEP_BYTES
+    room, end = KEEP_BYTES, time.monotonic() + SECONDS
     for number in range(len(found.ends) - 1, max(0, len(found.ends) - 1 - KEEP_REVISIONS), -1):
         length = found.ends[number - 1]
-        if length > room:
-            states[number] = "too_long"
+        if length > room or time.monotonic() > end:
+            states[number] = "too_long" if length > room else "too_slow"
             continue
         path = os.path.join(job.workdir, f"revision-{number}.pdf")
         if not _write(job.path, path, length):
@@ -165,12 +171,14 @@ def changes(paths: dict[int, str], whole: str, revisions: int) -> list[Change]:
     whole
         The document as it is, which is revision ``revisions``.
     """
-    files = paths | {revisions: whole}
-    prints = {number: _prints(path) for number, path in files.items()}
+    prints: dict[int, list[tuple[str, int]]] = {}
+    with suppress(OverBudget), budget(SECONDS):
+        for number, path in sorted((paths | {revisions: whole}).items(), reverse=True):
+            prints[number] = _prints(path)
     found = []
     for number in sorted(paths, reverse=True):
-        before, after = prints[number], prints.get(number + 1)
-        if after is None:
+        before, after = prints.get(number), prints.get(number + 1)
+        if before is None or after is None:
             continue
         change = Change(number + 1, len(before), len(after))
         for page, (old, new) in enumerate(zip(before, after, strict=False), 1):
@@ -189,6 +197,8 @@ def _prints(path: str) -> list[tuple[str, int]]:
         for page in list(pdf.pages)[:MAX_PAGES]:
             try:
                 found.append((_digest(page.obj.get("/Contents")), len(list(page.obj.get("/Annots", [])))))
+            except OverBudget:
+                raise
             except Exception:  # noqa: BLE001  (a page may be anything: it is then equal to nothing else)
                 found.append((f"unreadable-{len(found)}", 0))
     return found

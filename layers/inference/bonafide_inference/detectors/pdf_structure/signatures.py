@@ -7,6 +7,7 @@ says that the signed bytes fit; what was appended afterwards is judged by pyHank
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -70,8 +71,12 @@ class SignatureLook:
         return self.coverage in ("unclear", "contiguous_block_from_start")
 
 
-def byte_ranges(pdf: pikepdf.Pdf, size: int) -> list[int]:
+def byte_ranges(pdf: pikepdf.Pdf, path: str) -> list[int]:
     """For each signature dictionary with a well-formed byte range: bytes of the file after its end."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data.find(b"/ByteRange") < 0:  # it never lies in a packed object: it is about the file's own bytes
+            return []
     found = []
     for place, item in enumerate(pdf.objects):
         if place >= _MAX_OBJECTS:

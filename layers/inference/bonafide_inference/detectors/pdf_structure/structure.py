@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,6 +18,7 @@ __all__ = ["ACTIVE", "count_active", "doubled_fonts", "info", "packet", "page_fa
 MAX_PAGES = 100
 """Pages whose fonts and sizes are listed."""
 _MAX_OBJECTS = 200_000
+_SECONDS = 4.0
 _DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?([Zz+-])?(\d\d)?'?(\d\d)?")
 
 ACTIVE = {"/JavaScript": "scripts", "/Launch": "launch_actions", "/EmbeddedFile": "embedded_files"}
@@ -138,8 +140,9 @@ def doubled_fonts(pages: list[dict[str, Any]]) -> list[str]:
 def count_active(pdf: pikepdf.Pdf) -> dict[str, int]:
     """Objects that act by themselves: scripts, launch actions, embedded files, open actions."""
     counts = dict.fromkeys([*ACTIVE.values(), "open_actions", "objects", "objects_not_read"], 0)
+    end = time.monotonic() + _SECONDS
     for place, item in enumerate(pdf.objects):
-        if place >= _MAX_OBJECTS:
+        if place >= _MAX_OBJECTS or (place % 1000 == 0 and time.monotonic() > end):
             break
         counts["objects"] += 1
         try:
