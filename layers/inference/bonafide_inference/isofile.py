@@ -84,7 +84,7 @@ def _walk(
         if size == 1 and len(head) == 16:
             size, body = struct.unpack(">Q", head[8:])[0], start + 16
         stop = end if size == 0 else min(end, start + size)
-        if top and (stop <= body - 8 or size in range(1, 8) or not _plausible(kind)):
+        if top and (stop <= body - 8 or not _plausible(kind, fits=start + size <= end)):
             found.strange_at = start
             return
         if stop < body:
@@ -101,9 +101,9 @@ def _walk(
         start = stop
 
 
-def _plausible(kind: bytes) -> bool:
-    """A known box, or four small letters."""
-    return kind in _KNOWN or (kind.isalnum() and kind.isascii() and kind.islower())
+def _plausible(kind: bytes, *, fits: bool) -> bool:
+    """A known box (its end may be cut off), or four small letters in a box that ends within the file."""
+    return kind in _KNOWN or (fits and kind.isalnum() and kind.isascii() and kind.islower())
 
 
 def _fact(file: BinaryIO, kind: bytes, body: int, stop: int, found: IsoFile) -> None:

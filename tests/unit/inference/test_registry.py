@@ -13,7 +13,14 @@ from bonafide_inference.inspect import inspect
 
 from tests.unit.inference import makers
 
-SHIPPED = {"codec_history", "double_quantisation", "picture_traces", "pdf_structure", "provenance", "video_container"}
+SHIPPED = {
+    "codec_history",
+    "double_quantisation",
+    "picture_traces",
+    "pdf_structure",
+    "provenance",
+    "video_container",
+}
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def exif(**tags: object) -> Image.Exif:
     inner = block.get_ifd(0x8769)
     for name, value in tags.items():
         tag = int(Base[name])
-        (inner if tag > 0x8298 and tag not in (0x8825,) else block)[tag] = value
+        (inner if tag > 0x8298 and tag != 0x8825 else block)[tag] = value
     return block
 
 
