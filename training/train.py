@@ -8,7 +8,9 @@ from pathlib import Path
 
 __all__ = ["MODELS", "main"]
 
-MODELS = {"double_quantisation": "training.double_quantisation"}
+MODELS = {
+    name: f"training.{name}" for name in ("double_quantisation", "jpeg_ghosts", "jpeg_grid", "moved_copies")
+}
 """Model name → module with ``train(data: Path, target: Path) -> None``."""
 
 

@@ -77,9 +77,28 @@ def test_one_bad_window_cannot_decide() -> None:
 
 
 def test_disagreement_is_visible_and_caps_certainty() -> None:
-    result = fuse_operation(FORGERY, [scored(0.999, name="a"), scored(0.3, name="b")], DEFAULT)
+    synthetic = Operation.SYNTHETIC_IMAGE
+    found = [scored(0.999, name="a", operation=synthetic), scored(0.3, name="b", operation=synthetic)]
+    result = fuse_operation(synthetic, found, DEFAULT)
     assert result.disagreement == pytest.approx(0.699)
     assert result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_one_trace_of_a_forgery_is_enough() -> None:
+    """A confident copy-move beside a mildly negative double quantisation (decision 0014)."""
+    result = fuse_operation(FORGERY, [scored(0.99, name="a"), scored(0.34, name="b")], DEFAULT)
+    assert result.verdict is Verdict.MANIPULATED
+    assert result.disagreement == pytest.approx(0.65)
+    assert result.llr is not None
+    assert math.log(99) - math.log(2) <= result.llr < math.log(99)
+
+
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=5))
+def test_mixing_traces_never_exceeds_the_strongest(ps: list[float]) -> None:
+    result = fuse_operation(FORGERY, [scored(p, name=str(i)) for i, p in enumerate(ps)], DEFAULT)
+    assert result.p_fake is not None and result.interval is not None
+    assert min(ps) - 1e-9 <= result.p_fake <= max(ps) + 1e-9
+    assert result.interval.low <= result.p_fake <= result.interval.high
 
 
 def test_a_shadow_model_is_shown_but_not_fused() -> None:

@@ -2,8 +2,10 @@
 
 Windows of one model are fused by their median LLR, so that one bad window cannot decide; different models
 of an operation by the mean of their LLRs, which does not count dependent evidence twice (weights fitted
-on held-out sources come with learned models). The interval spans all fused models, so disagreement
-widens it. Shadow models are shown, never fused. Silence is never "genuine".
+on held-out sources come with learned models). Where the models of an operation look for different traces
+(`ANY_TRACE`), by the mean of their likelihood *ratios*: one trace is enough (decision 0014). The interval
+spans all fused models, so disagreement widens it. Shadow models are shown, never fused. Silence is never
+"genuine".
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ MAX_DETAILS = 60 * 1024
 MAX_DEPTH = 16
 """How deep details may be nested: what a reader's parser surely takes."""
 
+ANY_TRACE = frozenset({Operation.IMAGE_FORGERY})
+"""Operations whose models look for different traces, of which a forgery leaves one or another."""
+
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
 
@@ -65,7 +70,7 @@ def fuse_operation(operation: Operation, findings: Sequence[Finding], rule: Poli
     }
     if not scored:
         return _silent(voices, common)
-    llr, interval, gap = _combine(scored)
+    llr, interval, gap = _combine(scored, operation in ANY_TRACE)
     p_fake = probability(llr)
     return OperationResult(
         **common,
@@ -101,26 +106,43 @@ def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResul
     )
 
 
-def _combine(scored: Sequence[Finding]) -> tuple[float, Interval, float | None]:
+def _combine(scored: Sequence[Finding], any_trace: bool) -> tuple[float, Interval, float | None]:
     """Return (LLR, interval, widest gap between the models' p_fake or None for a single model)."""
     by_model: dict[ModelRef | None, list[Finding]] = {}
     for finding in scored:
         by_model.setdefault(finding.model, []).append(finding)
     medians = [median(_llr(f) for f in group) for group in by_model.values()]
-    llr = fmean(medians)
-    p_fake = probability(llr)
     lows = [median(f.interval.low if f.interval else f.p_fake or 0.0 for f in g) for g in by_model.values()]
     highs = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in g) for g in by_model.values()]
-    interval = Interval(low=min(*lows, p_fake), high=max(*highs, p_fake))
+    if any_trace:
+        llr = _mixed(medians)
+        low, high = (probability(_mixed([_logit(p) for p in ends])) for ends in (lows, highs))
+    else:
+        llr, low, high = fmean(medians), min(lows), max(highs)
+    p_fake = probability(llr)
     scores = [probability(value) for value in medians]
+    interval = Interval(low=min(low, p_fake), high=max(high, p_fake))
     return llr, interval, (max(scores) - min(scores) if len(scores) > 1 else None)
+
+
+def _mixed(llrs: Sequence[float]) -> float:
+    """Return the log of the mean likelihood ratio: any one trace with the same chance (max - log n at least).
+
+    A mean of likelihood ratios is a likelihood ratio again, however the models depend on each other.
+    """
+    top = max(llrs)
+    return top + math.log(fmean(math.exp(value - top) for value in llrs))
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))
 
 
 def _llr(finding: Finding) -> float:
     if finding.llr is not None:
         return finding.llr
-    p = min(max(finding.p_fake or 0.0, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))
+    return _logit(finding.p_fake or 0.0)
 
 
 def probability(llr: float) -> float:

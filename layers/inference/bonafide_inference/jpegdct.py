@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-__all__ = ["ZIGZAG", "Luma", "block_dct", "read_luma", "standard_quality"]
+__all__ = ["STANDARD", "ZIGZAG", "Luma", "block_dct", "read_luma", "standard_quality"]
 
-_STANDARD = (
+STANDARD = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
     14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
     49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
@@ -88,7 +88,7 @@ def _clipped(image: Image.Image, rows: int, columns: int) -> NDArray[np.bool_]:
 
 def standard_quality(table: NDArray[np.float64]) -> int:
     """The IJG quality (1..100) whose table is nearest; also a fair word for tables of other houses."""
-    ratio = float(np.mean(np.sort(table) / np.sort(np.array(_STANDARD)))) * 100
+    ratio = float(np.mean(np.sort(table) / np.sort(np.array(STANDARD)))) * 100
     quality = (200 - ratio) / 2 if ratio <= 100 else 5000 / ratio
     return int(min(100, max(1, round(quality))))
 

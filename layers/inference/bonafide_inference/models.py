@@ -33,6 +33,7 @@ __all__ = [
 GENERIC_ENTRIES = {
     "onnx_image": "bonafide_inference.generic:OnnxImage",
     "onnx_audio": "bonafide_inference.generic:OnnxAudio",
+    "onnx_map": "bonafide_inference.generic_map:OnnxMap",
 }
 """Entries that a folder without code may name."""
 

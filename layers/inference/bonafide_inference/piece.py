@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from bonafide_inference.containers import FAMILIES, open_container, real_streams
+from bonafide_inference.jpegdct import Luma, read_luma
 
 __all__ = ["Frame", "Piece"]
 
@@ -43,6 +44,7 @@ class Piece:
         self.path, self.media, self.item, self.options = path, media, item, options
         self.bad_packets = 0
         self._picture: Image.Image | None = None
+        self._luma: list[Luma | None] = []
         self._frames: dict[tuple[float, int], list[Frame]] = {}
         self._waveforms: dict[tuple[int, float], NDArray[np.float32]] = {}
 
@@ -68,6 +70,12 @@ class Piece:
             with Image.open(self.path) as image:
                 self._picture = ImageOps.exif_transpose(image).convert("RGB")
         return self._picture
+
+    def luma(self) -> Luma | None:
+        """The luma of a JPEG as stored (`jpegdct.read_luma`), decoded once; None for other colour models."""
+        if not self._luma:
+            self._luma.append(read_luma(self.path))
+        return self._luma[0]
 
     def sound(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
         """Stream the piece's sound: (seconds at its start, rate in Hz, float32 mono samples) block by block.

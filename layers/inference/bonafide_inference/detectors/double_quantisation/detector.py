@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Region
+from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Region
 from bonafide_inference.detectors.double_quantisation.evidence import Trace, find_trace
-from bonafide_inference.jpegdct import read_luma, standard_quality
-from bonafide_inference.plots import heat_overlay
-from bonafide_inference.regions import box_mean, components, turn_upright
+from bonafide_inference.jpegdct import Luma, read_luma, standard_quality
+from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide_inference.regions import box_mean
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
-from PIL import Image
 
-__all__ = ["DoubleQuantisation", "Measurement", "measure"]
+__all__ = ["DoubleQuantisation", "Measurement", "measure", "weigh"]
 
 MIN_BLOCKS = 16
 """Blocks a side: below, the histograms are too thin (128 pixels)."""
 LOWEST_QUALITY = 75
 SMOOTH = 2
 """Radius of the box mean over blocks: 5 × 5."""
-_ORIENTATION = 0x0112
+LEAST_REGION = 9
+"""Cells of a region at least (24 × 24 pixels): below is noise of the map."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,11 @@ def measure(path: str, format_: str, min_gain: float) -> Measurement:
     """Measure one picture file; ``min_gain`` (nats a block) is the least trace worth a score."""
     if format_ != "jpeg":
         return Measurement(reason="no_jpeg_history")
-    luma = read_luma(path)
+    return weigh(read_luma(path), min_gain)
+
+
+def weigh(luma: Luma | None, min_gain: float) -> Measurement:
+    """Measure the luma of a JPEG; None is one that is stored in another colour model."""
     if luma is None:
         return Measurement(reason="unsupported_colour")
     quality = standard_quality(luma.table)
@@ -79,7 +82,10 @@ class DoubleQuantisation:
 
     def score(self, job: Job) -> Finding:
         """Localise blocks with another compression history, and calibrate the strongest contrast."""
-        found = measure(job.path, job.media.format, job.manifest.thresholds["min_gain"])
+        if job.media.format != "jpeg":
+            found = Measurement(reason="no_jpeg_history")
+        else:
+            found = weigh(job.piece.luma(), job.manifest.thresholds["min_gain"])
         values = _values(found)
         if found.reason is not None or found.score is None or job.manifest.calibration is None:
             reason = found.reason or "no_calibrated_score"
@@ -88,13 +94,14 @@ class DoubleQuantisation:
                 detail=_WORDS.get(reason), evidence=Evidence(values=values),
             )  # fmt: skip
         verdict = job.manifest.calibration.apply(found.score)
-        orientation = _orientation(job.path)
         assert found.map is not None
-        upright = turn_upright(found.map, orientation)
-        regions = _regions(upright, job.manifest.thresholds["region_llr"], job.media)
+        upright = upright_map(job.path, found.map)
+        regions = regions_of(job, upright, job.manifest.thresholds["region_llr"], (8, 8), LEAST_REGION)
+        title = "Where the compression history differs from the rest (yellow: most)"
         return Finding(
             operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
-            interval=verdict.interval, artifacts=_artifacts(job, upright),
+            interval=verdict.interval,
+            artifacts=overlay(job, "double_quantisation.png", title, 1 / (1 + np.exp(-upright / 4))),
             evidence=Evidence(values=values, regions=regions, flags=_flags(regions, found)),
         )  # fmt: skip
 
@@ -114,24 +121,6 @@ def _values(found: Measurement) -> dict[str, Any]:
     return values
 
 
-def _regions(upright: NDArray[Any], threshold: float, media: MediaFacts) -> tuple[Region, ...]:
-    """Boxes of the largest regions above ``threshold``, in pixels of the upright picture."""
-    peak = max(float(upright.max()), 1e-9)
-    regions = []
-    for group in components(upright > threshold)[:8]:
-        if sum(end - first for _, first, end in group) < 9:
-            break  # smaller than a 24 × 24 pixel patch: noise of the map
-        rows = [row for row, _, _ in group]
-        left, right = min(first for _, first, _ in group), max(end for _, _, end in group)
-        hottest = max(float(upright[row, first:end].max()) for row, first, end in group)
-        width = min((right - left) * 8, (media.width or 1 << 30) - left * 8)
-        height = min((max(rows) - min(rows) + 1) * 8, (media.height or 1 << 30) - min(rows) * 8)
-        regions.append(Region(
-            x=left * 8, y=min(rows) * 8, width=width, height=height, score=round(max(0.0, hottest / peak), 3),
-        ))  # fmt: skip
-    return tuple(regions)
-
-
 def _flags(regions: tuple[Region, ...], found: Measurement) -> tuple[Flag, ...]:
     saved_twice = Flag(
         code="saved_twice", value=found.quality,
@@ -146,20 +135,3 @@ def _flags(regions: tuple[Region, ...], found: Measurement) -> tuple[Flag, ...]:
         caveat="Captions, logos, blurred faces and retouching do this as a forgery does; flat or "
         "over-exposed areas can look alike.",
     )  # fmt: skip
-
-
-def _artifacts(job: Job, upright: NDArray[Any]) -> tuple[Artifact, ...]:
-    if not job.options.visualize:
-        return ()
-    path = os.path.join(job.workdir, "double_quantisation.png")
-    heat_overlay(job.piece.picture(), 1 / (1 + np.exp(-upright / 4))).save(path)
-    title = "Where the compression history differs from the rest (yellow: most)"
-    return (Artifact(name="double_quantisation.png", media_type="image/png", title=title, path=path),)
-
-
-def _orientation(path: str) -> int:
-    try:
-        with Image.open(path) as image:
-            return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001  (a broken EXIF block says nothing about orientation)
-        return 1

@@ -1,0 +1,105 @@
+"""The operation ``image_forgery`` by JPEG ghosts: parts that were saved coarser before than the rest.
+
+Silent unless a ghost stands out more than in genuine pictures: `min_peak` of the manifest is a quantile
+measured on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide_inference.detectors.jpeg_ghosts.ghosts import Ghost, find_ghost
+from bonafide_inference.jpegdct import Luma, standard_quality
+from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide_inference.registry import Job
+
+__all__ = ["JpegGhosts", "Measurement", "weigh"]
+
+MIN_BLOCKS = 16
+LOWEST_QUALITY = 75
+LEAST_REGION = 12
+"""Cells of a region at least."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """``reason`` when the detector must be silent; ``score``: peak of the ghost in standard deviations."""
+
+    quality: int | None = None
+    reason: str | None = None
+    ghost: Ghost | None = None
+    score: float | None = None
+
+
+def weigh(luma: Luma | None, min_peak: float) -> Measurement:
+    """Measure the luma of a JPEG (None: stored in another colour model)."""
+    if luma is None:
+        return Measurement(reason="unsupported_colour")
+    quality = standard_quality(luma.table)
+    if min(luma.blocks) < MIN_BLOCKS:
+        return Measurement(quality, "too_small")
+    if quality <= LOWEST_QUALITY:
+        return Measurement(quality, "quality_too_low")
+    ghost = find_ghost(luma)
+    if ghost is None or ghost.peak < min_peak:
+        return Measurement(quality, "no_ghost", ghost)
+    return Measurement(quality, None, ghost, ghost.peak)
+
+
+_WORDS = {
+    "no_jpeg_history": "Not a JPEG: nothing of an earlier compression is left to compare.",
+    "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
+    "too_small": "Under 128 pixels a side there are too few blocks.",
+    "quality_too_low": "Saved at quality 75 or below, which wipes the traces of an earlier save.",
+    "no_ghost": "No part stands out as saved at a lower quality before, more than in genuine pictures. "
+    "That speaks neither for nor against the picture.",
+}
+
+
+class JpegGhosts:
+    """See the card for what a score means and where it was measured."""
+
+    def applies(self, media: MediaFacts) -> str | None:  # noqa: ARG002
+        """Every picture: where no history is left, silence is the finding, with its reason."""
+        return None
+
+    def score(self, job: Job) -> Finding:
+        """Find the strongest ghost and calibrate how far it stands out."""
+        found = Measurement(reason="no_jpeg_history")
+        if job.media.format == "jpeg":
+            found = weigh(job.piece.luma(), job.manifest.thresholds["min_peak"])
+        if found.score is None or found.ghost is None or job.manifest.calibration is None:
+            reason = found.reason or "no_calibrated_score"
+            return Finding(
+                operation=Operation.IMAGE_FORGERY, outcome=Outcome.INCONCLUSIVE, reason=reason,
+                detail=_WORDS.get(reason), evidence=Evidence(values=_values(found)),
+            )  # fmt: skip
+        verdict = job.manifest.calibration.apply(found.score)
+        upright, side = upright_map(job.path, found.ghost.map), found.ghost.step
+        regions = regions_of(job, upright, found.score / 2, (side, side), LEAST_REGION)
+        title = f"What looks saved before at about quality {found.ghost.quality} (yellow: most)"
+        flag = Flag(
+            code="jpeg_ghost", value=found.ghost.quality,
+            message="A part of the picture was saved at a lower quality before than the rest.",
+            caveat="A picture within the picture (collage, screenshot of a photograph, logo) does this, too; "
+            "fine repeated texture can look alike.",
+        )  # fmt: skip
+        return Finding(
+            operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
+            interval=verdict.interval,
+            artifacts=overlay(job, "jpeg_ghosts.png", title, upright / found.score),
+            evidence=Evidence(values=_values(found), regions=regions, flags=(flag,)),
+        )  # fmt: skip
+
+
+def _values(found: Measurement) -> dict[str, Any]:
+    values: dict[str, Any] = {"jpeg_quality": found.quality}
+    if found.ghost is not None:
+        values |= {
+            "ghost_quality": found.ghost.quality,
+            "ghost_peak_deviations": round(found.ghost.peak, 2),
+            "ghost_share": round(found.ghost.share, 4),
+        }
+    return values

@@ -1,0 +1,153 @@
+"""Is a proposed copy one? Local correlation that stands alone, in two separate places.
+
+A copy that was saved again agrees with its source pixel by pixel within the noise of the save; repeated
+things of the world (bricks, windows, fur) only resemble each other. So a place counts when its high-passed
+surroundings correlate under the transform, and clearly less when the transform is moved by a few pixels in
+any of eight directions (straight edges agree with themselves along the edge and drop out). Texture that goes
+on over several periods overlaps itself under the transform; a part and its copy do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bonafide_inference.detectors.moved_copies.candidates import Grey, Similarity, bilinear
+from bonafide_inference.regions import components
+from numpy.typing import NDArray
+
+__all__ = ["FLOOR", "Copy", "box", "high_pass", "verify"]
+
+Part = tuple[slice, slice]
+
+RADIUS = 4
+"""Radius of the correlation window."""
+NUDGE = 3
+"""Pixels by which the transform is moved to see whether agreement stands alone."""
+FLOOR = 1.5
+"""Variance (grey levels²) added to every window: what is flat correlates with nothing."""
+AGREE = 0.8
+ALONE = 0.5
+"""1 - correlation must be below this share of 1 - the best nudged correlation."""
+OVERLAP = 0.35
+"""Texture that overlaps itself by more than this share is repeated, not copied."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A confirmed candidate: masks (bool, height × width) of the copy and its source, and its evidence.
+
+    ``area``: pixels of the largest connected part; ``evidence``: nats, ``-½ log(1 - ρ²)`` summed over
+    independent windows of it; ``overlap``: share of the part that the transform maps onto itself.
+    """
+
+    how: Similarity
+    mask: NDArray[np.bool_]
+    source: NDArray[np.bool_]
+    area: int
+    evidence: float
+    overlap: float
+
+
+def high_pass(grey: Grey) -> Grey:
+    """The picture minus its 9 × 9 mean."""
+    return grey - box(grey)
+
+
+def box(values: Grey) -> Grey:
+    """Mean over (2 · `RADIUS` + 1)², edge repeated; float32."""
+    size = 2 * RADIUS + 1
+    for axis in (0, 1):
+        pads = [(RADIUS + 1, RADIUS) if axis == i else (0, 0) for i in (0, 1)]
+        total = np.pad(values, pads, mode="edge").cumsum(axis=axis, dtype=np.float64)
+        values = (total[size:] - total[:-size]) if axis == 0 else (total[:, size:] - total[:, :-size])
+        values = (values / size).astype(np.float32)
+    return values
+
+
+def verify(residual: Grey, power: Grey, how: Similarity) -> Copy | None:
+    """Look where the picture agrees with itself under ``how``; None when nowhere.
+
+    ``residual``: the high-passed picture; ``power``: `box` of its square plus `FLOOR`. The mask holds places
+    z whose image ``a·z + b`` looks alike.
+    """
+    everything = slice(0, residual.shape[0]), slice(0, residual.shape[1])
+    aim, part = _aim(how, everything)
+    if aim.size < 100:
+        return None
+    own = _agreement(residual, power, part, aim)
+    part, aim, own = _crop(part, aim, own)
+    if not own.size:
+        return None
+    rival = np.full_like(own, -1.0)
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1)):
+        moved = _agreement(residual, power, part, aim + NUDGE * complex(right, down))
+        np.maximum(rival, moved, out=rival)
+    alone = (own > AGREE) & ((1 - own) < ALONE * (1 - rival))
+    return _measured(own, alone, how, residual.shape, (part[0].start, part[1].start))
+
+
+def _aim(how: Similarity, part: Part) -> tuple[NDArray[np.complex64], Part]:
+    """Where the places of ``part`` go, and the box of those that stay inside the picture."""
+    height, width = part[0].stop, part[1].stop
+    y, x = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+    target = (how.a * (x[None, :] + 1j * y[:, None]) + how.b).astype(np.complex64)
+    inside = (
+        (target.real >= 0) & (target.real <= width - 1) & (target.imag >= 0) & (target.imag <= height - 1)
+    )
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return target[:0], part
+    box_ = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    target[~inside] = -1e6  # clipped to a corner: agrees with nothing
+    return target[box_], box_
+
+
+def _crop(part: Part, aim: NDArray[np.complex64], own: Grey) -> tuple[Part, NDArray[np.complex64], Grey]:
+    """The box around the large patches that agree, with a margin; empty when there are none."""
+    groups = [g for g in components(own > AGREE)[:12] if sum(e - f for _, f, e in g) >= (2 * RADIUS + 1) ** 2]
+    if not groups:
+        return part, aim[:0], own[:0]
+    runs = [run for group in groups for run in group]
+    top, bottom = max(0, min(r for r, _, _ in runs) - RADIUS), max(r for r, _, _ in runs) + RADIUS + 1
+    left, right = max(0, min(f for _, f, _ in runs) - RADIUS), max(e for _, _, e in runs) + RADIUS
+    cut = slice(top, min(bottom, own.shape[0])), slice(left, min(right, own.shape[1]))
+    row, column = part[0].start, part[1].start
+    place = slice(cut[0].start + row, cut[0].stop + row), slice(cut[1].start + column, cut[1].stop + column)
+    return place, aim[cut], own[cut]
+
+
+def _agreement(residual: Grey, power: Grey, part: Part, aim: NDArray[np.complex64]) -> Grey:
+    """Local correlation of ``part`` with the picture at ``aim``; the windows' own turn is neglected."""
+    there, strength = bilinear((residual, power), aim)
+    return np.asarray(box(residual[part] * there) / np.sqrt(power[part] * strength), dtype=np.float32)
+
+
+def _measured(
+    own: Grey, alone: NDArray[np.bool_], how: Similarity, shape: tuple[int, int], corner: tuple[int, int]
+) -> Copy | None:
+    groups = components(alone)
+    if not groups:
+        return None
+    part = np.zeros(shape, dtype=bool)
+    evidence, area = 0.0, 0
+    for row, first, end in groups[0]:
+        part[row + corner[0], first + corner[1] : end + corner[1]] = True
+        evidence += float(-0.5 * np.log(1 - np.minimum(own[row, first:end], 0.995) ** 2).sum())
+        area += end - first
+    source = _image_of(part, how)
+    overlap = float((part & source).sum()) / max(1, area)
+    return Copy(how, part, source, area, evidence / (2 * RADIUS + 1), overlap)
+
+
+def _image_of(mask: NDArray[np.bool_], how: Similarity) -> NDArray[Any]:
+    """Where ``how`` takes the mask: bool, same shape."""
+    height, width = mask.shape
+    if abs(how.a) < 1e-3:
+        return np.zeros_like(mask)
+    y, x = np.mgrid[:height, :width]
+    back = ((x + 1j * y) - how.b) / how.a
+    column, row = np.rint(back.real).astype(np.int64), np.rint(back.imag).astype(np.int64)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return np.asarray(mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] & inside)
