@@ -40,12 +40,14 @@ SOURCE_TYPES = {
 """IPTC digital source types: words for people, and whether the type says that a generator was at work."""
 
 _AIGC_LABELS = {"1": "is generated", "2": "may be generated", "3": "is suspected to be generated"}
-_A1111 = re.compile(r"(?:^|\n)\s*Steps: \d+, .{0,400}?\b(?:Sampler|Seed|CFG scale|Size): ", re.DOTALL)
+_A1111 = re.compile(
+    r"(?:^|\n)[ \t]{0,20}Steps: \d{1,6}, .{0,400}?\b(?:Sampler|Seed|CFG scale|Size): ", re.DOTALL
+)
 _MIDJOURNEY = re.compile(r"\bJob ID: ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
-_DREAM = re.compile(r'^"?.{0,8000}"? .*-s ?\d+ .*-S ?\d+', re.DOTALL)
+_DREAM = (re.compile(r" -s ?\d+"), re.compile(r" -S ?\d+"))
 _SOFTWARE = re.compile(
     r"\b(novelai|midjourney|dall[-·\s]?e(?:\s?[23])?|stable diffusion|invokeai|comfyui|fooocus|"
-    r"easy diffusion|draw things|adobe firefly|leonardo\.ai|ideogram|imagen|suno|udio|elevenlabs|sora|"
+    r"easy diffusion|draw things|adobe firefly|leonardo\.ai|ideogram|suno|udio|elevenlabs|sora|"
     r"runway(?:ml)?|pika labs|kling|hailuo|doubao|jimeng|dreamina|grok image)\b",
     re.IGNORECASE,
 )
@@ -77,9 +79,20 @@ def declarations(found: Metadata) -> list[Declaration]:
         for name in ("UserComment", "ImageDescription", "Software", "Make", "XPComment")
         if isinstance(exif.get(name), str)
     ]
+    texts += _webp_graphs(exif)
     listed = in_texts(texts) + _in_xmp(found) + _in_iptc(found)
     unique = {(item.code, item.generator): item for item in reversed(listed)}
     return sorted(unique.values(), key=lambda item: (not item.decides, item.code))
+
+
+def _webp_graphs(exif: dict[str, Any]) -> list[Text]:
+    """ComfyUI's graphs in WebP: ``workflow:{…}`` and ``prompt:{…}`` where maker and model belong."""
+    found = []
+    for name in ("Make", "Model", "ImageDescription"):
+        kind, colon, body = str(exif.get(name) or "").partition(":")
+        if colon and kind.lower() in ("workflow", "prompt"):
+            found.append(Text(f"EXIF {name}", kind.lower(), body))
+    return found
 
 
 def in_texts(texts: Iterable[Text]) -> list[Declaration]:
@@ -124,6 +137,7 @@ def _by_members(parsed: dict[str, Any], where: str, value: str, keys: dict[str, 
         ("generator_fooocus", "Fooocus", {"base_model", "seed"} <= has or {"Base Model", "Seed"} <= has),
         ("generator_swarmui", "SwarmUI", "sui_image_params" in has),
         ("generator_prompt", None, {"prompt", "seed"} <= has and bool(_STEPS & has)),
+        ("generator_prompt", None, {"steps", "seed", "sampler"} <= has),
     )
     for code, name, fits in rules:
         if fits:
@@ -140,7 +154,7 @@ def _plain(text: Text, where: str) -> list[Declaration]:
         return [Declaration(
             "generator_a1111", "Stable Diffusion (A1111)", where, value, "the parameters of a generation",
         )]  # fmt: skip
-    if key == "dream" and _DREAM.match(body[:10_000]):
+    if key == "dream" and all(option.search(body[:10_000]) for option in _DREAM):
         return [Declaration("generator_invokeai", "InvokeAI", where, value, "InvokeAI's command line")]
     if key == "fooocus_scheme":
         return [Declaration("generator_fooocus", "Fooocus", where, value, "Fooocus's mark")]

@@ -11,7 +11,11 @@ from typing import BinaryIO
 __all__ = ["IsoFile", "IsoTrack", "read_iso"]
 
 MAX_BOXES = 2_000
+MAX_DEPTH = 12
+MAX_PACKET = 8 * 2**20
+"""Bytes read of an XMP packet."""
 _CONTAINERS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"udta"}
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _KNOWN = frozenset(
     b"ftyp moov mdat free skip wide uuid moof mfra sidx styp pnot meta pdin emsg prft PICT udta beam mpvd "
@@ -56,6 +60,8 @@ class IsoFile:
     strange_at: int | None = None
     strange: bytes = b""
     fragments: int = 0
+    packets: list[bytes] = field(default_factory=list)
+    """XMP packets."""
 
 
 def read_iso(path: str) -> IsoFile:
@@ -63,16 +69,14 @@ def read_iso(path: str) -> IsoFile:
     found = IsoFile()
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        _walk(file, 0, size, found, [0], top=True)
+        _walk(file, 0, size, found, [0])
         if found.strange_at is not None:
             file.seek(found.strange_at)
             found.strange = file.read(65536)
     return found
 
 
-def _walk(
-    file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int], *, top: bool = False
-) -> None:
+def _walk(file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int], depth: int = 0) -> None:
     while start + 8 <= end and seen[0] < MAX_BOXES:
         seen[0] += 1
         file.seek(start)
@@ -84,21 +88,36 @@ def _walk(
         if size == 1 and len(head) == 16:
             size, body = struct.unpack(">Q", head[8:])[0], start + 16
         stop = end if size == 0 else min(end, start + size)
-        if top and (stop <= body - 8 or not _plausible(kind, fits=start + size <= end)):
+        if depth == 0 and not _plausible(kind, fits=body <= start + size <= end):
             found.strange_at = start
             return
         if stop < body:
             return
-        if top:
-            found.boxes.append((kind.decode("latin-1"), start, stop - start))
-            found.fragments += kind == b"moof"
-        if kind == b"trak":
-            found.tracks.append(IsoTrack())
-        if kind in _CONTAINERS:
-            _walk(file, body, stop, found, seen)
+        if depth == 0:
+            _top(file, kind, (start, body, stop), found)
+        if kind in _CONTAINERS and depth < MAX_DEPTH:
+            if kind == b"trak":
+                found.tracks.append(IsoTrack())
+            _walk(file, body, stop, found, seen, depth + 1)
         elif stop > body:
             _fact(file, kind, body, stop, found)
         start = stop
+
+
+def _top(file: BinaryIO, kind: bytes, place: tuple[int, int, int], found: IsoFile) -> None:
+    """List a box of the file's own level at (start, body, end)."""
+    start, body, stop = place
+    found.boxes.append((kind.decode("latin-1"), start, stop - start))
+    found.fragments += kind == b"moof"
+    if kind == b"uuid" and len(found.packets) < 4:
+        _packet(file, body, stop, found)
+
+
+def _packet(file: BinaryIO, body: int, stop: int, found: IsoFile) -> None:
+    """Keep the XMP packet of a ``uuid`` box."""
+    file.seek(body)
+    if stop - body > 16 and file.read(16) == _XMP:
+        found.packets.append(file.read(min(stop - body - 16, MAX_PACKET)))
 
 
 def _plausible(kind: bytes, *, fits: bool) -> bool:

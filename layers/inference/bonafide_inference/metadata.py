@@ -7,6 +7,7 @@ Shared by the detectors of files and of provenance. Read by hand and bounded; a 
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,14 +26,17 @@ from bonafide_inference.blocks import (
     png_text,
 )
 from bonafide_inference.chunks import Chunk, Layout, walk
+from bonafide_inference.isofile import read_iso
 from bonafide_inference.tiffdata import read_tiff, text_of
 from bonafide_inference.xmp import MAX_PACKET, Property, parse_xmp
 
 __all__ = ["Metadata", "Text", "mapped", "read", "read_bytes"]
 
+MAX_MAPPED = 384 * 2**20
+"""Bytes of a file that are looked at; the cell has not the address space for more."""
 MAX_BLOCK = 16 * 2**20
 """Bytes of one block that are looked at."""
-_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_ISO = ("mp4", "mov", "m4a", "3gp")
 _XMP_EXTENSION = 35 + 32 + 8  # name, digest, full length, offset
 
 
@@ -79,10 +83,11 @@ class Metadata:
 
 @contextmanager
 def mapped(path: str) -> Iterator[mmap.mmap | bytes]:
-    """The file as a read-only map (empty bytes for an empty file)."""
+    """The file, or its first `MAX_MAPPED` bytes, as a read-only map (empty bytes for an empty file)."""
     with open(path, "rb") as file:
         try:
-            view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            size = min(os.fstat(file.fileno()).st_size, MAX_MAPPED)
+            view = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         except ValueError:
             yield b""
             return
@@ -107,12 +112,17 @@ def read(path: str, media: MediaFacts | str) -> Metadata:
     OSError
         If the file cannot be opened.
     """
+    form = media if isinstance(media, str) else media.format
+    if form in _ISO:  # their XMP may lie behind gigabytes
+        reader = _Reader(b"", form)
+        reader.packets = read_iso(path).packets
+        return reader.done()
     with mapped(path) as data:
-        return read_bytes(data, media if isinstance(media, str) else media.format)
+        return read_bytes(data, form)
 
 
 def read_bytes(data: bytes | mmap.mmap, form: str) -> Metadata:
-    """As `read`, of bytes at hand."""
+    """As `read`, of the bytes of a picture or a WAV file."""
     reader = _Reader(data, form)
     reader.run()
     return reader.done()
@@ -145,8 +155,6 @@ class _Reader:
                 self._gif()
             case "tiff":
                 self._exif(self.data)
-            case "mp4" | "mov" | "m4a" | "3gp":
-                self._iso()
 
     def done(self) -> Metadata:
         """Parse what was collected."""
@@ -258,22 +266,6 @@ class _Reader:
             elif chunk.name == "XMP DataXMP":
                 end = max(block.rfind(b"?>"), block.rfind(b">")) + 1
                 self.packets.append(block[12:end])
-
-    def _iso(self) -> None:
-        """XMP of an ISO file: a ``uuid`` box at the top."""
-        place = 0
-        for _ in range(200):
-            head = bytes(self.data[place : place + 32])
-            if len(head) < 8:
-                return
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:
-                size = int.from_bytes(head[8:16], "big")
-            if head[4:8] == b"uuid" and head[8:24] == _XMP_UUID:
-                self.packets.append(bytes(self.data[place + 24 : place + min(size, MAX_PACKET)]))
-            if size < 8:
-                return
-            place += size
 
 
 def _joined(block: bytes) -> bytes:

@@ -87,6 +87,8 @@ class TestGenerators:
             (png(text("prompt", GRAPH)), "generator_comfyui", "ComfyUI"),
             (png(text("workflow", json.dumps({"links": [], "nodes": [{"type": "SamplerCustom"}]}))),
              "generator_comfyui", "ComfyUI"),
+            (makers.picture("WEBP", exif=exif(Make="workflow:{}", Model="prompt:" + GRAPH)),
+             "generator_comfyui", "ComfyUI"),
             (png(text("invokeai_metadata", '{"seed": 1}')), "generator_invokeai", "InvokeAI"),
             (png(text("Dream", '"a duck" -s 50 -S 42 -W 512')), "generator_invokeai", "InvokeAI"),
             (png(text("Software", "NovelAI"), text("Comment", '{"steps": 5, "seed": 2, "sampler": "k"}')),
@@ -149,10 +151,18 @@ class TestGenerators:
         assert (found.outcome, found.attribution) == (Outcome.INCONCLUSIVE, None)
 
     @pytest.mark.parametrize(
-        "value", ["{" * 5000, '{"a":' * 4000 + "1" + "}" * 4000, '{"nodes": 3, "links": 1}']
+        "value",
+        [
+            "{" * 5000,
+            "\n" * 100_000 + "Steps",
+            '"a" ' + "-s 1 " * 30_000,
+            '{"a":' * 4000 + "1" + "}" * 4000,
+            '{"nodes": 3, "links": 1}',
+        ],
     )
     def test_hostile_json(self, tmp_path: Path, value: str) -> None:
-        assert codes(put(tmp_path / "x.png", png(text("prompt", value)))) == set()
+        assert codes(put(tmp_path / "x.png", png(text("prompt", value), text("Dream", value)))) == set()
+        assert codes(put(tmp_path / "y.png", png(text("parameters", value)))) == set()
 
 
 class TestEditors:
@@ -178,7 +188,8 @@ class TestEditors:
             (with_xmp(PLAIN, xmp(body="<xmpMM:History><rdf:Seq><rdf:li stEvt:action='saved' "
                                  "stEvt:softwareAgent='X'/></rdf:Seq></xmpMM:History>")), "edit_history"),
             (with_xmp(PLAIN, xmp(body="<photoshop:DocumentAncestors><rdf:Bag><rdf:li>1</rdf:li>"
-                                 "<rdf:li>2</rdf:li></rdf:Bag></photoshop:DocumentAncestors>")), "document_ancestors"),
+                                 "<rdf:li>2</rdf:li></rdf:Bag></photoshop:DocumentAncestors>")),
+             "document_ancestors"),
             (with_xmp(PLAIN, xmp(body="<photoshop:TextLayers><rdf:Bag><rdf:li photoshop:LayerName='a' "
                                  "photoshop:LayerText='a'/></rdf:Bag></photoshop:TextLayers>")),
              "text_layers"),

@@ -197,6 +197,12 @@ class TestIso:
         assert track.entries == ["avc1"] * 3
         assert found.strange_at is None
 
+    def test_deep_nesting_is_cut_off(self, tmp_path: Path) -> None:
+        data = b""
+        for _ in range(1500):
+            data = box(b"moov", data)
+        assert len(read_iso(str(put(tmp_path / "x.mp4", data))).boxes) == 1
+
     def test_pauses_are_no_cut(self, tmp_path: Path) -> None:
         data = self.movie(edits=2).replace(struct.pack(">Ii", 100, 0), struct.pack(">Ii", 100, -1), 1)
         assert read_iso(str(put(tmp_path / "x.mp4", data))).tracks[0].played_pieces == 1
