@@ -145,18 +145,7 @@ def update(
     """
     set_, add, drop = dict(set_ or {}), dict(add or {}), dict(drop or {})
     names = {*set_, *add, *drop, *remove, "state"}
-    clauses = []
-    if set_:
-        clauses.append("SET " + ", ".join(f"#{n} = :set_{n}" for n in set_))
-    if remove:
-        clauses.append("REMOVE " + ", ".join(f"#{n}" for n in remove))
-    if add:
-        clauses.append("ADD " + ", ".join(f"#{n} :add_{n}" for n in add))
-    if drop:
-        clauses.append("DELETE " + ", ".join(f"#{n} :drop_{n}" for n in drop))
-    expression = " ".join(clauses)
-    bound = {f":set_{n}": v for n, v in set_.items()} | {f":add_{n}": v for n, v in add.items()}
-    bound |= {f":drop_{n}": v for n, v in drop.items()}
+    expression, bound = _clauses(set_, remove, add, drop)
     bound |= {f":{n}": v for n, v in (values or {}).items()}
     arguments: dict[str, Any] = {"ConditionExpression": condition}
     if bound:
@@ -176,6 +165,21 @@ def update(
     except ClientError:
         return None
     return decode(answer["Attributes"])
+
+
+def _clauses(
+    set_: Mapping[str, Any], remove: Sequence[str], add: Mapping[str, Any], drop: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return an update expression and the values that it names."""
+    parts = {
+        "SET": [f"#{n} = :set_{n}" for n in set_],
+        "REMOVE": [f"#{n}" for n in remove],
+        "ADD": [f"#{n} :add_{n}" for n in add],
+        "DELETE": [f"#{n} :drop_{n}" for n in drop],
+    }
+    named = (("set", set_), ("add", add), ("drop", drop))
+    bound = {f":{word}_{n}": value for word, given in named for n, value in given.items()}
+    return " ".join(f"{word} {', '.join(terms)}" for word, terms in parts.items() if terms), bound
 
 
 def delete(pk: str, sk: str = "META") -> None:
