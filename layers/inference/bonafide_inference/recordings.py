@@ -6,6 +6,7 @@ Shared by `codec_history` (sound) and `video_container` (video).
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from bonafide_inference.isofile import IsoFile, read_iso
 from bonafide_inference.metadata import Metadata, Text
 from bonafide_inference.registry import Job
 
-__all__ = ["Recording", "read_recording", "recording_details", "recording_flags"]
+__all__ = ["Recording", "fit", "read_recording", "recording_details", "recording_flags"]
 
 NOT_MEASURED = "0 of 152 genuine recordings, few of which bear such metadata (benchmarks.forensics_traces)"
 LATER = timedelta(days=1)
@@ -259,7 +260,22 @@ def recording_details(job: Job, found: Recording) -> dict[str, Any]:
     }  # fmt: skip
     if found.iso is not None:
         tree |= _iso_details(found.iso)
-    return {name: value for name, value in tree.items() if value not in (None, [], {})}
+    return fit({name: value for name, value in tree.items() if value not in (None, [], {})})
+
+
+def fit(tree: dict[str, Any], limit: int = 48 * 1024) -> dict[str, Any]:
+    """Leave out the longest members, and name them, until the JSON has ``limit`` bytes at most."""
+    sizes = {
+        name: len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        for name, value in tree.items()
+    }
+    left_out = []
+    while sum(sizes.values()) > limit:
+        longest = max(sizes, key=lambda name: sizes[name])
+        left_out.append(longest)
+        del sizes[longest]
+    kept = {name: value for name, value in tree.items() if name in sizes}
+    return kept | {"left_out": left_out} if left_out else kept
 
 
 def _iso_details(iso: IsoFile) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bonafide.model import Outcome
+from bonafide_inference.recordings import fit
 from PIL import Image, ImageCms, PngImagePlugin
 
 from tests.unit.inference import makers
@@ -373,3 +374,18 @@ def test_pnginfo_of_pillow_is_read(tmp_path: Path) -> None:
 def test_chunks_are_listed(tmp_path: Path) -> None:
     tree = ask(put(tmp_path / "x.png", png(chunk(b"tIME", b"\x07\xe8\1\1\1\1\1")))).evidence.details
     assert "tIME" in [block["block"] for block in tree["document_details"]["structure"]]
+
+
+def test_details_stay_small(tmp_path: Path) -> None:
+    long = "ü" * 400
+    data = png(*[chunk(b"iTXt", f"k{n}".encode() + b"\0\0\0\0\0" + long.encode()) for n in range(300)])
+    tree = ask(put(tmp_path / "x.png", data)).evidence.details["document_details"]
+    assert len(json.dumps(tree)) < 60_000
+    packet = xmp(body="".join(f"<dc:a{n}>{long[:300]}</dc:a{n}>" for n in range(60)))
+    tree = ask(put(tmp_path / "y.jpg", with_xmp(PLAIN, packet))).evidence.details["document_details"]
+    assert len(json.dumps(tree, ensure_ascii=False).encode()) < 49_200
+    assert tree["xmp"]["dc:a1"].startswith("ü")
+
+
+def test_what_is_too_long_is_named() -> None:
+    assert fit({"a": "x" * 90, "b": "y" * 20}, 60) == {"b": "y" * 20, "left_out": ["a"]}

@@ -10,13 +10,16 @@ from bonafide_inference.detectors.picture_traces.editors import Program, history
 from bonafide_inference.detectors.picture_traces.tables import Encoding
 from bonafide_inference.detectors.picture_traces.trailing import Tail
 from bonafide_inference.metadata import Metadata
+from bonafide_inference.recordings import fit
 from bonafide_inference.registry import Job
 
 __all__ = ["document_details"]
 
-MOST = 120
+MOST = 100
 """Entries of one list or table."""
-TEXT = 200
+FEW = 16
+"""Numbers of one value."""
+TEXT = 160
 """Characters of one text."""
 
 
@@ -45,7 +48,7 @@ def document_details(
         "dates": dates,
         "exif": dict(list(found.exif.items())[:MOST]),
         "xmp": {p.path[:120]: p.value[:TEXT] for p in found.xmp[:MOST]},
-        "iptc": {name: [value[:TEXT] for value in values[:10]] for name, values in found.iptc.items()},
+        "iptc": {name: [value[:TEXT] for value in values[:4]] for name, values in found.iptc.items()},
         "texts": [{"kind": t.kind, "keyword": t.keyword, "text": t.text[:TEXT]} for t in found.texts[:20]],
         "photoshop_resources": [
             {"number": r.number, "name": r.name, "bytes": len(r.data)} for r in found.photoshop[:60]
@@ -57,14 +60,14 @@ def document_details(
         tree["colour_profile"] = asdict(found.icc)
     if coded is not None:
         tree["coding"] = {name: value for name, value in asdict(coded).items() if name != "tables"}
-        tree["coding"]["luma_table"] = list(coded.tables[0]) if coded.tables else []
+        tree["coding"]["luma_table"] = " ".join(map(str, coded.tables[0])) if coded.tables else ""
     if tail is not None:
         tree["after_the_end"] = asdict(tail)
     if thumbnail:
         tree["thumbnail"] = thumbnail
     if any(screen.values()):
         tree["screen_signs"] = screen
-    return {name: _plain(value) for name, value in tree.items() if value not in (None, [], {}, ())}
+    return fit({name: _plain(value) for name, value in tree.items() if value not in (None, [], {}, ())})
 
 
 def _hashes(job: Job) -> dict[str, str]:
@@ -81,7 +84,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return value[:TEXT]
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value[:MOST]]
+        limit = FEW if all(isinstance(item, (int, float)) for item in value) else MOST
+        return [_plain(item) for item in value[:limit]]
     if isinstance(value, dict):
         return {str(name)[:120]: _plain(item) for name, item in value.items()}
     return value if isinstance(value, (int, float, bool)) or value is None else str(value)[:TEXT]

@@ -19,8 +19,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     ),
     "editor": (
         "photoshop", "gimp", "affinity", r"paint\.?net", "pixelmator", "snapseed", "picsart", "facetune",
-        "canva", "photopea", "luminar", "krita", "corel", "paint ?shop", "fireworks", "illustrator",
-        "indesign", "acdsee", "photoscape", "pixlr", "faceapp", "meitu", "beautycam", "b612", "remini",
+        r"canva\b", "photopea", "luminar", "krita", "corel", "paint ?shop", "fireworks", "illustrator",
+        "indesign", "acdsee", "photoscape", "pixlr", "faceapp", "meitu", "beautycam", "b612", r"remini\b",
         "polarr", "vsco", "inkscape", "fotor", "befunky", "paint tool sai", "clip studio", "procreate",
         "photo ?impact", "zoner", "photofiltre", "picnik", "photodirector", "photoworks", "microsoft paint",
         "windows photo editor", "microsoft office picture", "picture publisher", "photostudio", "lightx",
