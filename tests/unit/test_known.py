@@ -233,7 +233,10 @@ def test_one_common_scene_does_not_make_a_video_known(shelf: Shelf) -> None:
 
 def test_other_findings_pass_as_they_are(shelf: Shelf) -> None:
     plain = finding(hash_of(1)).model_copy(update={"evidence": Evidence(values={"pdq_quality": 3})})
-    assert known.lookup("acme", plain, "image-0") is plain
+    assert known.lookup("acme", plain, "image-0") == plain
+    forged = Evidence(details={"matches": {"km_0": {}}, "fingerprints": 3, "more": 1})
+    passed = known.lookup("acme", plain.model_copy(update={"evidence": forged}), "image-0")
+    assert passed.evidence.details == {"more": 1}
     other = finding(hash_of(1)).model_copy(update={"operation": Operation.FILE_FORENSICS})
     assert known.lookup("acme", other, "image-0") is other
 

@@ -45,6 +45,8 @@ BALANCED = range(100, 157)
 """Bits set in a hash of anything: the median makes it 128; others are of flat pictures, or made up."""
 HIGHEST_LLR = 3.0
 """However rare false matches are: one match in twenty may be the untouched original of an edited picture."""
+_OURS = ("fingerprints", "matches")
+"""Members of the details that only this module writes, whatever a detector says."""
 _CAVEAT = (
     "A match says that it is the same picture up to small changes: the untouched original of an edited "
     "picture matches the edited one as well. The verdict is that of whoever registered the entry."
@@ -166,9 +168,14 @@ def fingerprint_of(details: Mapping[str, Any]) -> Fingerprint | None:
 
 def lookup(tenant: str, finding: Finding, item_id: str) -> Finding:
     """Return the finding with what the tenant's index knows of its fingerprint; any other as it is."""
-    raw = finding.evidence.details.get("fingerprint")
-    if finding.operation is not Operation.KNOWN_FAKE_SEARCH or raw is None:
+    if finding.operation is not Operation.KNOWN_FAKE_SEARCH:
         return finding
+    raw = finding.evidence.details.get("fingerprint")
+    if raw is None:
+        others = {k: v for k, v in finding.evidence.details.items() if k not in _OURS}
+        return finding.model_copy(
+            update={"evidence": finding.evidence.model_copy(update={"details": others})}
+        )
     try:
         asked = Fingerprint.model_validate(raw)
     except ValidationError as error:
