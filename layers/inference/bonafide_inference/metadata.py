@@ -160,6 +160,9 @@ class _Reader:
         """Parse what was collected."""
         found = self.found
         found.photoshop = parse_resources(self.resources)
+        if found.thumbnail is None:  # Photoshop keeps one of its own, behind a header of 28 bytes
+            small = next((r.data[28:] for r in found.photoshop if r.number == 0x040C), b"")
+            found.thumbnail = small if small.startswith(b"\xff\xd8") else None
         self.iim = self.iim or b"".join(r.data for r in found.photoshop if r.number == 0x0404)
         found.iptc = parse_iptc(self.iim)
         if not self.packets:

@@ -308,6 +308,11 @@ class TestThumbnail:
         data = self.file(makers.texture(480, 320, 9).resize((160, 107)), makers.texture(480, 320))
         assert codes(put(tmp_path / "a.jpg", data)) == {"thumbnail_differs"}
 
+    def test_photoshops_own(self, tmp_path: Path) -> None:
+        small = b"\0" * 28 + makers.jpeg(makers.texture(480, 320, 9).resize((160, 107)))
+        data = with_resources(makers.jpeg(makers.texture(480, 320)), resource(0x40C, small))
+        assert codes(put(tmp_path / "a.jpg", data)) == {"photoshop_resources", "thumbnail_differs"}
+
     def test_other_shape(self, tmp_path: Path) -> None:
         picture = makers.texture(480, 320)
         assert codes(put(tmp_path / "a.jpg", self.file(picture.resize((160, 160)), picture))) == {

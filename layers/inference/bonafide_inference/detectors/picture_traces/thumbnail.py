@@ -1,4 +1,4 @@
-"""The small picture inside EXIF against the large one: a crop or a change that forgot the thumbnail."""
+"""The thumbnail (EXIF's or Photoshop's) against the picture: a crop or a change that forgot it."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def thumbnail_flags(found: Comparison | None) -> list[Flag]:
     size = f"{found.width}x{found.height}"
     if found.correlation < ALIKE:
         return [Flag(
-            code="thumbnail_differs", where="EXIF", value=found.correlation,
+            code="thumbnail_differs", where="EXIF or Photoshop block", value=found.correlation,
             base_rate=rate("thumbnail_differs"),
             message=f"The thumbnail ({size}) shows something else than the picture.",
             caveat="A program that crops or recolours without writing a new thumbnail does this.",
         )]  # fmt: skip
     if abs(found.aspect - 1) > max(ASPECT, 2 / min(found.width, found.height)):
         return [Flag(
-            code="thumbnail_other_shape", where="EXIF", value=found.aspect,
+            code="thumbnail_other_shape", where="EXIF or Photoshop block", value=found.aspect,
             base_rate=rate("thumbnail_other_shape"),
             message=f"The thumbnail ({size}) has another shape than the picture, black bars aside.",
             caveat="Some cameras fit thumbnails by stretching or cropping them.",
