@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "cost" in arguments.parts:
         held &= _cost()
     if "others" in arguments.parts:
-        held &= all([_other(name, arguments.data) for name in OTHERS])
+        statuses = [_other(name, arguments.data) for name in OTHERS]
+        held &= all(statuses)
     return 0 if held else 1
 
 
@@ -84,9 +85,7 @@ def _forged(pool: multiprocessing.pool.Pool, tasks: list[tuple[Row, Row, int]]) 
     print("\n## Forged by code, sources unseen by any calibration\n")
     print("pixel AUC, F1 at the true area and at the fixed threshold: of the pictures on which the method")
     print("speaks (95 % by pictures); found: fused p > 0.5; AUC: image, against genuine twins, silence = 0\n")
-    print(
-        "| forgery | save | files | method | speaks | pixel AUC | F1 true area | F1 fixed | found | image AUC |"
-    )
+    print("| forgery | save | files | method | speaks | pixel AUC | F1 area | F1 fixed | found | image AUC |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for forgery in dict.fromkeys(one.forgery for one in judged):
         for save in dict.fromkeys(one.save for one in judged if one.forgery == forgery):
@@ -157,9 +156,8 @@ def _real(pool: multiprocessing.pool.Pool, data: Path) -> None:
 def _genuine(pool: multiprocessing.pool.Pool, rows: list[Row]) -> bool:
     judged = list(pool.imap(judge_genuine, [str(row.path) for row in rows]))
     print("\n## Genuine pictures as they are\n")
-    print(
-        "| source | files | operation silent | p > 0.5 | p > 0.85 | who spoke above 0.5 |\n|---|---|---|---|---|---|"
-    )
+    print("| source | files | operation silent | p > 0.5 | p > 0.85 | who spoke above 0.5 |")
+    print("|---|---|---|---|---|---|")
     for corpus in [*sorted({row.corpus for row in rows}), "all"]:
         here = [one for row, one in zip(rows, judged, strict=True) if corpus in (row.corpus, "all")]
         voices = [name for one in here for name in one.above]

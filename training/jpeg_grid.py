@@ -53,7 +53,7 @@ def png(picture: Image.Image) -> bytes:
 
 RECIPE = Recipe(
     name="jpeg_grid", title="JPEG grid alignment", entry="detector:JpegGrid", threshold="max_nfa_log10",
-    look=look, forge=forge, floor=2.0, negate=True,
+    look=look, forge=forge, floor=2.0, negate=True, per_corpus=5, clear_most=16,
     input={
         "format": "jpeg, or lossless with the grid of an earlier JPEG", "least_side_px": 128,
         "luma_quality_above": 75,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,7 +96,12 @@ def measure_all(recipe: Recipe, data: Path) -> list[Measured]:
     rows = _choose(pictures(data), recipe)
     tasks = [(recipe, row, rows[(place * 7 + 3) % len(rows)], place) for place, row in enumerate(rows)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        return [one for many in pool.imap(_measure_picture, tasks, chunksize=2) for one in many]
+        measured: list[Measured] = []
+        for number, some in enumerate(pool.imap(_measure_picture, tasks), 1):
+            measured += some
+            print(f"\r{number}/{len(tasks)}", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        return measured
 
 
 def _choose(rows: Sequence[Row], recipe: Recipe) -> list[Row]:

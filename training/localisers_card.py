@@ -49,7 +49,8 @@ def fit(rows: list[Measured], recipe: Recipe) -> tuple[float, dict[str, Any]]:
     scores = np.array([m.score for m in heard], dtype=float)
     forged = np.array([not _is_genuine(m.kind) for m in heard])
     threshold = float(max(recipe.floor, np.quantile(scores[~forged], recipe.quantile)))
-    return round(threshold, 3), isotonic_table(scores, forged, [m.picture for m in heard], bins=30, rounds=150)
+    table = isotonic_table(scores, forged, [m.picture for m in heard], bins=30, rounds=150)
+    return round(threshold, 3), table
 
 
 def _by_save(measured: list[Measured], threshold: float) -> list[dict[str, Any]]:

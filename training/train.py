@@ -9,7 +9,8 @@ from pathlib import Path
 __all__ = ["MODELS", "main"]
 
 MODELS = {
-    name: f"training.{name}" for name in ("double_quantisation", "jpeg_ghosts", "jpeg_grid", "moved_copies")
+    name: f"training.{name}"
+    for name in ("double_quantisation", "error_level", "jpeg_ghosts", "jpeg_grid", "moved_copies")
 }
 """Model name → module with ``train(data: Path, target: Path) -> None``."""
 

@@ -60,7 +60,9 @@ def png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def with_patch(quality: int = 60, *, offset: tuple[int, int] = (0, 0), seed: int = 5) -> tuple[Image.Image, Box]:
+def with_patch(
+    quality: int = 60, *, offset: tuple[int, int] = (0, 0), seed: int = 5
+) -> tuple[Image.Image, Box]:
     """A picture never saved before, and a patch in it that was saved at ``quality`` on a grid of its own."""
     base, patch = photo(seed=seed), saved(photo(seed=seed + 70), quality)
     box = (200, 136, 424, 328)

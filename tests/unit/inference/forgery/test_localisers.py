@@ -19,7 +19,8 @@ HISTORY = ("double_quantisation", "jpeg_ghosts", "jpeg_grid")
 
 
 def best_overlap(found: Finding, box: making.Box) -> float:
-    return max((making.overlap(box, r.x, r.y, r.width, r.height) for r in found.evidence.regions), default=0.0)
+    boxes = [(r.x, r.y, r.width, r.height) for r in found.evidence.regions]
+    return max((making.overlap(box, *one) for one in boxes), default=0.0)
 
 
 def silent(found: dict[str, Finding]) -> None:
@@ -97,7 +98,8 @@ def test_innocent_pictures(tmp_path: Path) -> None:
     small = saved(once, 80).resize((500, 375), Image.Resampling.LANCZOS)
     for number, data in enumerate((
         makers.jpeg(once, 92), makers.jpeg(saved(once, 70), 90, subsampling=2), makers.jpeg(cropped, 95),
-        makers.jpeg(small, 85), making.png(once), makers.jpeg(making.bricks(), 90), making.png(making.bricks()),
+        makers.jpeg(small, 85), making.png(once), makers.jpeg(making.bricks(), 90),
+        making.png(making.bricks()),
     )):  # fmt: skip
         suffix = "png" if data[:4] == b"\x89PNG" else "jpg"
         silent(ask(put(tmp_path / f"{number}.{suffix}", data), Options(visualize=False)))
@@ -136,7 +138,7 @@ def test_odd_pixels(tmp_path: Path) -> None:
     found = ask(put(tmp_path / "cmyk.jpg", makers.jpeg(cmyk, 90)))
     assert found["jpeg_ghosts"].reason == found["jpeg_grid"].reason == "unsupported_colour"
     silent(found)
-    deep = (np.asarray(photo(300, 200).convert("L")).astype(np.uint16) * 257)
+    deep = np.asarray(photo(300, 200).convert("L")).astype(np.uint16) * 257
     silent(ask(put(tmp_path / "deep.png", making.png(Image.fromarray(deep)))))
     silent(ask(put(tmp_path / "grey.jpg", makers.jpeg(photo(300, 200).convert("L"), 90))))
 

@@ -28,6 +28,8 @@ NUDGE = 3
 FLOOR = 1.5
 """Variance (grey levels²) added to every window: what is flat correlates with nothing."""
 AGREE = 0.8
+SHOWN = 0.55
+"""Correlation from which a place is shown as part of a confirmed copy."""
 ALONE = 0.5
 """1 - correlation must be below this share of 1 - the best nudged correlation."""
 OVERLAP = 0.35
@@ -36,7 +38,7 @@ OVERLAP = 0.35
 
 @dataclass(frozen=True)
 class Copy:
-    """A confirmed candidate: masks (bool, height × width) of the copy and its source, and its evidence.
+    """A confirmed candidate: what to show of the copy and its source (bool, height × width), its evidence.
 
     ``area``: pixels of the largest connected part; ``evidence``: nats, ``-½ log(1 - ρ²)`` summed over
     independent windows of it; ``overlap``: share of the part that the transform maps onto itself.
@@ -130,15 +132,33 @@ def _measured(
     groups = components(alone)
     if not groups:
         return None
-    part = np.zeros(shape, dtype=bool)
-    evidence, area = 0.0, 0
-    for row, first, end in groups[0]:
-        part[row + corner[0], first + corner[1] : end + corner[1]] = True
-        evidence += float(-0.5 * np.log(1 - np.minimum(own[row, first:end], 0.995) ** 2).sum())
-        area += end - first
-    source = _image_of(part, how)
-    overlap = float((part & source).sum()) / max(1, area)
-    return Copy(how, part, source, area, evidence / (2 * RADIUS + 1), overlap)
+    part = _placed(groups[0], shape, corner)
+    evidence = sum(
+        float(-0.5 * np.log(1 - np.minimum(own[row, first:end], 0.995) ** 2).sum())
+        for row, first, end in groups[0]
+    )
+    area = int(part.sum())
+    overlap = float((part & _image_of(part, how)).sum()) / max(1, area)
+    grown = part | _placed(_grown(own, alone), shape, corner)
+    return Copy(how, grown, _image_of(grown, how), area, evidence / (2 * RADIUS + 1), overlap)
+
+
+def _grown(own: Grey, alone: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """Runs of the patches that agree well enough to show, of those that hold confirmed places."""
+    runs: list[tuple[int, int, int]] = []
+    for group in components(own > SHOWN)[:40]:
+        if any(alone[row, first:end].any() for row, first, end in group):
+            runs += group
+    return runs
+
+
+def _placed(
+    runs: list[tuple[int, int, int]], shape: tuple[int, int], corner: tuple[int, int]
+) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, dtype=bool)
+    for row, first, end in runs:
+        mask[row + corner[0], first + corner[1] : end + corner[1]] = True
+    return mask
 
 
 def _image_of(mask: NDArray[np.bool_], how: Similarity) -> NDArray[Any]:
