@@ -56,56 +56,39 @@ def dates(found: Metadata) -> dict[str, str]:
     return exif
 
 
+_PAIRS = (
+    ("exif_dates_differ", "digitised", timedelta(0), "The times of exposure and of digitising differ.",
+     "Scans of film differ honestly; clocks can be set."),
+    ("gps_date_differs", "gps", DAY, "The satellite's date is not the clock's.",
+     "A camera whose clock was never set does this."),
+    ("xmp_date_differs", "xmp_taken", DAY, "EXIF and XMP disagree when the picture was taken.",
+     "A program that corrected the clock in one place only does this."),
+    ("iptc_date_differs", "iptc_created", DAY, "EXIF and IPTC disagree when it was made.",
+     "Archives write the date of a reproduction."),
+)  # fmt: skip
+"""Flag, what is compared with the date of exposure, by how much they may differ, message, caveat."""
+
+
 def date_flags(known: dict[str, str]) -> list[Flag]:
     """Flags for contradictions; a later modification date alone is normal and raises none."""
-    at = {name: moment(text) for name, text in known.items()}
-    flags = []
-
-    def compare(code: str, one: str, two: str, apart: timedelta, message: str, caveat: str) -> None:
-        first, second = at.get(one), at.get(two)
-        if first and second and abs(first - second) > apart:
-            flags.append(Flag(
-                code=code, where=f"{one}, {two}", value=f"{known[one]} | {known[two]}", message=message,
-                base_rate=rate(code), caveat=caveat,
-            ))  # fmt: skip
-
-    compare(
-        "exif_dates_differ",
-        "taken",
-        "digitised",
-        timedelta(0),
-        "The times of exposure and of digitising differ.",
-        "Scans of film differ honestly; clocks can be set.",
-    )
-    compare(
-        "gps_date_differs",
-        "taken",
-        "gps",
-        DAY,
-        "The satellite's date is not the clock's.",
-        "A camera whose clock was never set does this.",
-    )
-    compare(
-        "xmp_date_differs",
-        "taken",
-        "xmp_taken",
-        DAY,
-        "EXIF and XMP disagree when the picture was taken.",
-        "A program that corrected the clock in one place only does this.",
-    )
-    compare(
-        "iptc_date_differs",
-        "taken",
-        "iptc_created",
-        DAY,
-        "EXIF and IPTC disagree when it was made.",
-        "Archives write the date of a reproduction.",
-    )
-    first, second = at.get("taken"), at.get("modified")
-    if first and second and second < first - DAY:
-        flags.append(Flag(
-            code="modified_before_taken", where="taken, modified", base_rate=rate("modified_before_taken"),
-            value=f"{known['taken']} | {known['modified']}", message="It was modified before it was taken.",
-            caveat="Clocks can be set, and programs write either date wrongly.",
-        ))  # fmt: skip
+    taken = moment(known.get("taken"))
+    if taken is None:
+        return []
+    flags = [
+        _flag(code, "taken", other, known, message, caveat)
+        for code, other, apart, message, caveat in _PAIRS
+        if (at := moment(known.get(other))) is not None and abs(taken - at) > apart
+    ]
+    modified = moment(known.get("modified"))
+    if modified is not None and modified < taken - DAY:
+        words = "It was modified before it was taken."
+        caveat = "Clocks can be set, and programs write either date wrongly."
+        flags.append(_flag("modified_before_taken", "taken", "modified", known, words, caveat))
     return flags
+
+
+def _flag(code: str, one: str, two: str, known: dict[str, str], message: str, caveat: str) -> Flag:
+    return Flag(
+        code=code, where=f"{one}, {two}", value=f"{known[one]} | {known[two]}"[:100], message=message,
+        base_rate=rate(code), caveat=caveat,
+    )  # fmt: skip

@@ -56,18 +56,20 @@ def document_details(
         "history": history_facts(found) | history,
         "unreadable": list(found.problems),
     }  # fmt: skip
-    if found.icc:
-        tree["colour_profile"] = asdict(found.icc)
-    if coded is not None:
-        tree["coding"] = {name: value for name, value in asdict(coded).items() if name != "tables"}
-        tree["coding"]["luma_table"] = " ".join(map(str, coded.tables[0])) if coded.tables else ""
-    if tail is not None:
-        tree["after_the_end"] = asdict(tail)
-    if thumbnail:
-        tree["thumbnail"] = thumbnail
-    if any(screen.values()):
-        tree["screen_signs"] = screen
+    tree |= {
+        "colour_profile": asdict(found.icc) if found.icc else None,
+        "coding": _coding(coded) if coded else None,
+        "after_the_end": asdict(tail) if tail else None,
+        "thumbnail": thumbnail,
+        "screen_signs": screen if any(screen.values()) else None,
+    }
     return fit({name: _plain(value) for name, value in tree.items() if value not in (None, [], {}, ())})
+
+
+def _coding(coded: Encoding) -> dict[str, Any]:
+    """How a JPEG is coded; the luma table as text, row by row."""
+    facts = {name: value for name, value in asdict(coded).items() if name != "tables"}
+    return facts | {"luma_table": " ".join(map(str, coded.tables[0])) if coded.tables else ""}
 
 
 def _hashes(job: Job) -> dict[str, str]:
