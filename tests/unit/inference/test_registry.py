@@ -24,7 +24,15 @@ SHIPPED = {
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> tuple[str, MediaFacts]:
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One detector an operation: what is tested here does not depend on how many there are."""
+    kept = {"double_quantisation", "picture_traces"}
+    folders = tuple(folder for folder in registry.discover() if folder.manifest.name in kept)
+    monkeypatch.setattr(registry, "discover", lambda _models_dir=None: folders)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, two: None) -> tuple[str, MediaFacts]:
     path = tmp_path / "x.jpg"
     path.write_bytes(makers.jpeg(makers.texture()))
     media = inspect(str(path))
@@ -84,7 +92,7 @@ def test_nothing_wanted_starts_no_cell(photo, tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("limits", "reason"), [({"seconds": 0.0}, "timed_out"), ({"memory_mb": 1}, "out_of_memory")]
 )
-def test_dead_cell_fails_each_operation(tmp_path: Path, limits: dict, reason: str) -> None:
+def test_dead_cell_fails_each_operation(tmp_path: Path, two: None, limits: dict, reason: str) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(makers.jpeg(makers.texture(1600, 1200)))
     media = inspect(str(path))
