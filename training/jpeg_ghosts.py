@@ -38,7 +38,7 @@ def forge(picture: Image.Image, donor: Image.Image, rng: np.random.Generator) ->
 
 RECIPE = Recipe(
     name="jpeg_ghosts", title="JPEG ghosts", entry="detector:JpegGhosts", threshold="min_peak",
-    look=look, forge=forge, floor=11.0, per_corpus=5, clear_most=16,
+    look=look, forge=forge, floor=15.0,
     input={"format": "jpeg", "least_side_px": 128, "luma_quality_above": 75},
     preprocessing={"plane": "decoded Y", "frequencies": 15, "box_mean_blocks": 7},
     introduction="""

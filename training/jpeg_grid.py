@@ -53,7 +53,7 @@ def png(picture: Image.Image) -> bytes:
 
 RECIPE = Recipe(
     name="jpeg_grid", title="JPEG grid alignment", entry="detector:JpegGrid", threshold="max_nfa_log10",
-    look=look, forge=forge, floor=2.0, negate=True, per_corpus=5, clear_most=16,
+    look=look, forge=forge, floor=3.0, negate=True,
     input={
         "format": "jpeg, or lossless with the grid of an earlier JPEG", "least_side_px": 128,
         "luma_quality_above": 75,
@@ -63,7 +63,7 @@ RECIPE = Recipe(
 **Asks** whether a part of a picture was compressed on another 8×8 grid than the rest (after ZERO,
 Nikoukhah et al., IPOL 2021, with one vote a cell and soft zeros). A rule, no learned weights. The score
 is minus log10 of the number of false alarms of the least likely window of votes: an a-contrario test,
-whose threshold never falls below 2.
+whose threshold never falls below 3.
 
 **Silence** (`inconclusive`) means: no JPEG and no grid of one, saved at quality 75 or below, under 128
 pixels, or nothing unexpected. Silence is no acquittal. **Limits**: the nine origins on and next to the

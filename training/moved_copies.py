@@ -42,7 +42,7 @@ def forge(picture: Image.Image, donor: Image.Image, rng: np.random.Generator) ->
 
 RECIPE = Recipe(
     name="moved_copies", title="Copy-move", entry="detector:MovedCopies", threshold="min_score",
-    look=look, forge=forge, per_corpus=5, clear_most=14,
+    look=look, forge=forge, floor=120.0, per_corpus=8, clear_most=24,
     input={"least_side_px": 64}, preprocessing={"plane": "grey", "working_pixels": 600_000},
     introduction="""
 **Asks** whether a part of the picture was copied to another place in it, moved, turned or scaled

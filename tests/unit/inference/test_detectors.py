@@ -24,7 +24,9 @@ def ask(
     media = inspect(str(path))
     assert isinstance(media, MediaFacts), media
     item = WorkItem(id="i", detector=kind, operations=(operation,), window=window, channel=channel)
-    (finding,) = run_item(str(path), media, item, options, str(path.parent))
+    found = run_item(str(path), media, item, options, str(path.parent))
+    others = ("error_level", "jpeg_ghosts", "jpeg_grid", "moved_copies")  # these have tests of their own
+    (finding,) = [one for one in found if one.model is None or one.model.name not in others]
     assert finding.reason != "detector_error", finding.detail
     assert all(flag.caveat for flag in finding.evidence.flags)
     return finding

@@ -79,8 +79,9 @@ def test_copy_needs_no_history(tmp_path: Path) -> None:
 def test_one_method_is_enough_for_the_operation(tmp_path: Path) -> None:
     """Saved twice, nothing spliced in: double quantisation speaks mildly against, the copy for it."""
     base = saved(photo(), 70)
-    base.paste(base.crop((60, 70, 180, 190)), (403, 291))
+    base.paste(base.crop((64, 72, 184, 192)), (400, 288))  # moved by whole blocks: its history fits in
     found = ask(put(tmp_path / "x.jpg", makers.jpeg(base, 92, subsampling=2)))
+    assert found["moved_copies"].llr > 0 > found["double_quantisation"].llr
     result = fuse_operation(Operation.IMAGE_FORGERY, list(found.values()), policy("default"))
     assert result.verdict is Verdict.MANIPULATED
 
