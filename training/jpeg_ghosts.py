@@ -23,6 +23,8 @@ SAVES = (95, 90, 85, 80)
 
 def look(data: bytes) -> tuple[float, NDArray[Any] | None] | None:
     """Raw score and map of JPEG bytes; None when out of reach."""
+    if data[:3] != b"\xff\xd8\xff":
+        return None
     found = weigh(luma_of(data), 0.0)
     return None if found.score is None or found.ghost is None else (found.score, found.ghost.map)
 

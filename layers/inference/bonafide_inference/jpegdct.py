@@ -59,7 +59,7 @@ def read_luma(path: str) -> Luma | None:
         If the file cannot be decoded at all; a truncated one is read as far as it goes.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = True
-    with Image.open(path, formats=["JPEG", "MPO"]) as image:
+    with Image.open(path, formats=["JPEG"]) as image:  # an MPO comes out of it, too
         tables: dict[int, Any] = getattr(image, "quantization", {})
         if image.mode not in ("RGB", "YCbCr", "L") or 0 not in tables:
             return None
