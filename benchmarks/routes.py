@@ -99,7 +99,7 @@ def _asking_cloud(api: Api) -> Ask:
 def _asking_handler() -> Iterator[Ask]:
     with pytest.MonkeyPatch.context() as patch:
         own_environment(patch)
-        with in_moto() as aws, aws.function("api_native") as handler:
+        with in_moto() as aws, aws.function("api_native", POWERTOOLS_LOG_LEVEL="CRITICAL") as handler:
             call = context("api_native", seconds=3600)
 
             def ask(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
