@@ -20,14 +20,14 @@ from localcloud.cloud import ROOT
 
 __all__ = ["measure"]
 
-_MB = 1_000_000
+_KB = 1_000
 _LIMIT_MB = 250
 
 
 def measure() -> Table:
     """Return the sizes; Lambda takes 250 MB unpacked (a function with its layers), 10 GB for an image."""
     note("package sizes")
-    rows: list[tuple[str, float, float]] = []
+    rows: list[tuple[str, int, int]] = []
     core = _packages(ROOT / "layers" / "core" / "requirements.txt")
     inference = _packages(ROOT / "layers" / "inference" / "requirements.txt")
     own, layer = (
@@ -47,7 +47,7 @@ def measure() -> Table:
     everything = [*own, *layer, *ours, *(f for name in added for f in _installed(name))]
     rows.append(("image, whole, above AWS's base", *_sizes(everything)))
     footer = f"Lambda's limit for a zip function with its layers: {_LIMIT_MB} MB unpacked."
-    return Table("Package size", ("part", "unpacked MB", "zipped MB"), rows, footer)
+    return Table("Package size", ("part", "unpacked kB", "zipped kB"), rows, footer)
 
 
 def _packages(requirements: Path) -> set[str]:
@@ -83,11 +83,11 @@ def _files(folder: Path) -> list[Path]:
     return [f for f in sorted(folder.rglob("*")) if f.is_file() and f.suffix != ".pyc"]
 
 
-def _sizes(files: Iterable[Path]) -> tuple[float, float]:
-    """Return megabytes unpacked and zipped."""
+def _sizes(files: Iterable[Path]) -> tuple[int, int]:
+    """Return kilobytes unpacked and zipped."""
     total, out = 0, io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for number, file in enumerate(files):
             total += file.stat().st_size
             archive.write(file, f"{number}/{file.name}")
-    return total / _MB, out.tell() / _MB
+    return round(total / _KB), round(out.tell() / _KB)
