@@ -191,9 +191,9 @@ def _decode(data: bytes) -> None:
     elif data.startswith(b"\xff\xd8\xff"):
         Image.open(io.BytesIO(data)).load()
     else:
-        with av.open(io.BytesIO(data)) as file:
-            for stream in file.streams:
-                if stream.type in ("video", "audio"):
-                    stream.thread_count = 1
-            for _ in file.decode(*(s for s in file.streams if s.type in ("video", "audio"))):
+        with av.open(io.BytesIO(data), "r") as file:
+            wanted = [*file.streams.video, *file.streams.audio]
+            for stream in wanted:
+                stream.thread_count = 1
+            for _ in file.decode(*wanted):
                 pass
