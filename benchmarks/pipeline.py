@@ -194,6 +194,6 @@ def _decode(data: bytes) -> None:
         with av.open(io.BytesIO(data), "r") as file:
             wanted = [*file.streams.video, *file.streams.audio]
             for stream in wanted:
-                stream.thread_count = 1
+                stream.codec_context.thread_count = 1
             for _ in file.decode(*wanted):
                 pass
