@@ -57,7 +57,8 @@ def speech(seconds: float, *, rate_hz: int = RATE_HZ, seed: int = 1) -> NDArray[
     voice = sum(np.sin(n * phase) / n ** (1.1 if n < 8 else 1.6) for n in range(1, 40))
     syllables = np.clip(np.sin(2 * np.pi * 1.9 * time) + 0.4, 0, 1)
     sound = 0.25 * voice * syllables + dice.normal(0, 0.02, time.shape)
-    return (np.clip(sound / np.abs(sound).max(), -1, 1) * 28_000).astype(np.int16)
+    samples: NDArray[np.int16] = (np.clip(sound / np.abs(sound).max(), -1, 1) * 28_000).astype(np.int16)
+    return samples
 
 
 def mp3(seconds: float = 30, *, bit_rate: int = 128_000, seed: int = 1) -> bytes:

@@ -188,12 +188,13 @@ class Aws:
     @staticmethod
     def client(service: str) -> Any:
         """Return a boto3 client into moto, apart from those that the code under test keeps."""
-        return boto3.client(service, region_name=REGION)
+        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
     def environment(self, name: str) -> dict[str, str]:
         """Return what Lambda would set for ``functions/<name>``: the template's variables and its own."""
         function = self.functions[name]
-        return function["Environment"] | {
+        variables: dict[str, str] = function["Environment"]
+        return variables | {
             "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -269,7 +270,8 @@ class Aws:
 
 def _subset(full: dict[str, Any]) -> dict[str, Any]:
     """Cut the expansion down to what moto makes; what pointed to the rest becomes a name."""
-    made, gone = {}, {}
+    made: dict[str, Any] = {}
+    gone: dict[str, Any] = {}
     for name, resource in full["Resources"].items():
         (gone if _leave_out(resource, full["Resources"]) else made)[name] = resource
     for resource in made.values():

@@ -43,7 +43,7 @@ PATIENCE_S = 60.0
 _pool = urllib3.PoolManager(num_pools=20, maxsize=16, retries=False, timeout=urllib3.Timeout(90))
 
 
-def until(ask: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
+def until(ask: Callable[[], T | None], what: str, *, timeout_s: float = PATIENCE_S) -> T:
     """Ask until the answer is true; return it. TimeoutError naming ``what`` after the deadline."""
     deadline, pause = time.monotonic() + timeout_s, 0.05
     while not (answer := ask()):
@@ -205,7 +205,7 @@ class Cloud(RunningCloud):
         return [Api(self.base_url, name, token) for name, token in zip(names, tokens, strict=True)]
 
     # ---- behind the scenes ----------------------------------------------------------------------
-    def until(self, ask: Callable[[], T], *, timeout_s: float = 30, what: str = "it") -> T:
+    def until(self, ask: Callable[[], T | None], *, timeout_s: float = 30, what: str = "it") -> T:
         """Ask until the answer is true; return it."""
         return until(ask, what, timeout_s=timeout_s)
 

@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(OSError):  # the client has gone, as a careful one does
             route(self)
 
-    do_GET = do_POST = do_HEAD = _serve  # noqa: N815 - names that http.server asks for
+    do_GET = do_POST = do_HEAD = _serve  # names that http.server asks for
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - http.server's own name
         """Say nothing."""

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bonafide import erasure, ingest, media, sweep, workflow
+from bonafide import conclude, erasure, ingest, media, sweep, workflow
 from bonafide.errors import Conflict, InvalidRequest, NotFound, Refused, TooLarge, Unavailable, Unprocessable
 from bonafide.ids import new_id
 from bonafide.model import Analysis, Operation, Options, State
@@ -225,6 +225,24 @@ def test_deleting_erases_every_version_and_is_idempotent(aws: Aws) -> None:
     assert sweep.sweep(now=NOW + timedelta(minutes=17)) == 1
     assert "Versions" not in aws.client("s3").list_object_versions(Bucket=aws.bucket)
     assert sweep.sweep(now=NOW + timedelta(minutes=30)) == 0
+
+
+def test_the_failure_of_a_run_that_deletion_stopped_is_not_recorded(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopping a run lets its status-change rule fire while the deletion is still under way."""
+    made = create(inline=b"file", filename="name.jpg")
+    stop = workflow.stop
+
+    def stop_and_record(analysis_id: str) -> None:
+        stop(analysis_id)
+        conclude.fail("acme", analysis_id, code="execution_aborted", detail="stopped", now=NOW)
+
+    monkeypatch.setattr(workflow, "stop", stop_and_record)
+    assert erasure.delete_analysis("acme", made.id, now=NOW)
+    gone = analyses.get("acme", made.id)
+    assert gone is not None and gone.state is State.DELETED and gone.failure is None
+    assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=aws.queue)
 
 
 def test_deleting_a_drop_leaves_newer_files_of_that_key(aws: Aws) -> None:

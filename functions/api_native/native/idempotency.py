@@ -63,6 +63,10 @@ class Once:
     name: str | None
     analysis_id: str | None = None
 
+    def __post_init__(self) -> None:
+        """Keep a client's keys apart from the claims that we make ourselves (uploads, drops)."""
+        self.name = None if self.name is None else f"key:{self.name}"
+
     def begin(self, print_: str) -> Response | None:
         """Return the first answer if there is one already. Raises `Unprocessable`, `Conflict`."""
         if self.name is None:
