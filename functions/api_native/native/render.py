@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 FINISHED = frozenset((State.COMPLETED, State.FAILED, State.DELETED))
-_HIDDEN = {"tenant", "media_ref", "cost_usd"}
+_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo"}
 
 
 def analysis(value: Analysis, base_url: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import JsonValue
+
 from bonafide import address, media, workflow
 from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
@@ -36,6 +38,8 @@ class NewAnalysis:
     operations: tuple[Operation, ...] = ()
     options: Options = field(default_factory=Options)
     client_reference: str | None = None
+    dialect: str | None = None
+    echo: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def _begin(
         operations=tuple(dict.fromkeys(new.operations)),
         options=new.options,
         client_reference=new.client_reference,
+        dialect=new.dialect,
+        echo=new.echo,
         created_at=now,
     )
     analysis = analyses.create(wanted)

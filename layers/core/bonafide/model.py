@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = [
     "Analysis",
@@ -376,6 +376,8 @@ class Analysis(Word):
     operations: tuple[Operation, ...] = Field((), description="As asked; empty means all that apply.")
     options: Options = Options()
     client_reference: str | None = Field(None, max_length=200)
+    dialect: str | None = Field(None, description="The API it came in through; none for the native one.")
+    echo: dict[str, JsonValue] = Field({}, description="What that dialect shows again; opaque to the core.")
     verdict: FileVerdict | None = None
     results: tuple[OperationResult, ...] = ()
     failure: Failure | None = None

@@ -46,6 +46,7 @@ SHARDS = 4
 _JSON = frozenset(
     (
         "source",
+        "echo",
         "media_ref",
         "media",
         "operations",
@@ -240,7 +241,7 @@ def settle(tenant: str, analysis_id: str) -> None:
 
 
 def forget_names(tenant: str, analysis_id: str) -> None:
-    """Zero retention: drop the address, the file name, where media lay and which artifacts there were."""
+    """Zero retention: drop the address, the file name, where media lay and which artifacts there were, what a dialect echoes."""
     analysis = get(tenant, analysis_id)
     if analysis is None or analysis.state is State.DELETED:
         return
@@ -250,7 +251,7 @@ def forget_names(tenant: str, analysis_id: str) -> None:
     table.update(
         _key(tenant, analysis_id),
         set_={"source": dumps(source), "results": dumps(results)},
-        remove=("media_ref",),
+        remove=("media_ref", "echo"),
     )
 
 
