@@ -192,6 +192,7 @@ def local_parameters(cloud: LocalCloud) -> dict[str, str]:
     """The template's parameters on one machine: as few work items at once as it has cores for."""
     return {
         "AllowLoopback": "true",
+        "InlineLimitBytes": str(500 * 1024**2),  # nothing here limits a request: as much as any vendor takes
         "PublicBaseUrl": cloud.base_url,
         "LogRetentionDays": "1",
         "MaxItems": str(max(4, 2 * cores())),

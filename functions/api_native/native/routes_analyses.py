@@ -7,7 +7,7 @@ from typing import Any
 
 from bonafide import erasure, ingest
 from bonafide.errors import Gone, InvalidRequest, NotFound, TooLarge, Unprocessable
-from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem
+from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem, words
 from bonafide.ingest import NewAnalysis
 from bonafide.model import Analysis, State
 from bonafide.routing import Call, Route
@@ -185,8 +185,7 @@ def _expected(form: Form) -> None:
 
 def _beside(form: Form) -> dict[str, Any]:
     """Return what stands beside the file: operations (repeated or with commas), options (JSON), reference."""
-    words = [word.strip() for part in form.all("operations") for word in part.text.split(",")]
-    value: dict[str, Any] = {"operations": [word for word in words if word]}
+    value: dict[str, Any] = {"operations": words(part.text for part in form.all("operations"))}
     options, reference = form.text("options"), form.text("client_reference")
     if options and len(options) > MAX_JSON_BYTES:
         raise TooLarge(f"Options may have {MAX_JSON_BYTES} bytes at most.")

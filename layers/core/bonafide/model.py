@@ -194,6 +194,7 @@ class Options(Word):
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
         None, max_length=64, description="0-based audio channels; all when absent."
     )
+    mix_channels: bool = Field(False, description="Mix these channels into one, reported as channel 0.")
     max_video_fps: float | None = Field(None, gt=0, le=60, description="Sample no more frames a second.")
     max_video_s: float | None = Field(None, gt=0, description="Analyse no more video than this.")
 
@@ -306,6 +307,7 @@ class Finding(Word):
     artifacts: tuple[Artifact, ...] = ()
     model: ModelRef | None = None
     item: str | None = None
+    channel: int | None = Field(None, ge=0, description="0-based audio channel; none if it is of all.")
     seconds: float | None = None
 
     def model_post_init(self, _context: Any) -> None:

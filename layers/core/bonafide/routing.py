@@ -71,13 +71,19 @@ class Router:
     """Finds the route, checks the caller, and turns every error into the dialect's shape.
 
     ``shape(error, request, headers)`` makes the answer of an error. Unknown paths are 404 and unknown
-    methods 405 before anybody is asked for a token.
+    methods 405 before anybody is asked for a token. ``base`` is how every path of the dialect begins.
     """
 
     def __init__(
-        self, routes: Iterable[Route], *, shape: Shape = problem, tools: Tools | None = None
+        self,
+        routes: Iterable[Route],
+        *,
+        shape: Shape = problem,
+        tools: Tools | None = None,
+        base: str = "",
     ) -> None:
         self.routes = tuple(routes)
+        self._base = base
         self._shape = shape
         self._tools = tools or Tools()
         self._table = [(_pattern(route.path), route) for route in self.routes]
@@ -86,7 +92,7 @@ class Router:
         """Answer an API Gateway REST proxy event. Never raises for what a client sent."""
         request: Request | None = None
         try:
-            request = Request.from_event(event)
+            request = Request.from_event(event, base=self._base)
             response = self._run(request, event)
         except BonafideError as error:
             _log(error)
