@@ -391,3 +391,4 @@ class Analysis(Word):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     deleted_at: datetime | None = None
+    media_deleted_at: datetime | None = Field(None, description="When zero retention erased the media.")

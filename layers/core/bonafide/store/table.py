@@ -158,11 +158,12 @@ def page(
     after: str | None = None,
     limit: int = 100,
     newest_first: bool = False,
+    only: Sequence[str] = (),
 ) -> list[Item]:
     """Return up to ``limit`` items of one partition in sort-key order (exclusive ``before``/``after``).
 
     With ``index`` the keys are that index's (``gsi1pk``, ``gsi1sk``) and reads are eventually consistent.
-    At most one of ``prefix``, ``before``, ``after`` is used.
+    At most one of ``prefix``, ``before``, ``after`` is used. ``only`` names the attributes that are wanted.
     """
     pk_name, sk_name = (f"{index}pk", f"{index}sk") if index else ("pk", "sk")
     where, bound = "#pk = :pk", {":pk": pk}
@@ -179,6 +180,9 @@ def page(
         "ExpressionAttributeValues": {k: _to(v) for k, v in bound.items()},
         "ScanIndexForward": not newest_first,
     }
+    if only:
+        arguments["ProjectionExpression"] = ", ".join(f"#only_{name}" for name in only)
+        arguments["ExpressionAttributeNames"] |= {f"#only_{name}": name for name in only}
     items: list[Item] = []
     while len(items) < limit:  # DynamoDB ends a page at 1 MB, however few items that is
         answer = _call("query", Limit=limit - len(items), **arguments)
