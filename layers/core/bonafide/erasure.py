@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bonafide import credits, media, slots, workflow
+from bonafide import credits as ledger
+from bonafide import media, slots, workflow
 from bonafide.model import Analysis, State
 from bonafide.store import analyses, table, tenants
 
@@ -21,7 +22,7 @@ def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
         return False
     if analysis.state is not State.DELETED:
         erase_media(analysis)
-        tenants.meter(analysis, credits_=credits.close(analysis), now=now)
+        tenants.meter(analysis, credits_=ledger.close(analysis), now=now)
         analyses.mark_deleted(tenant, analysis_id, now=now)
         if analysis.state in (State.QUEUED, State.RUNNING):
             # After the mark: the end of a run that was stopped must find nothing to record or to tell.

@@ -58,6 +58,7 @@ _STATUS: dict[type[BonafideError], Status] = {
     InvalidRequest: Status.BAD_REQUEST,
     errors.Refused: Status.BAD_REQUEST,
     Unauthenticated: Status.UNAUTHORIZED,
+    errors.InsufficientCredits: Status.PAYMENT_REQUIRED,
     Forbidden: Status.FORBIDDEN,
     errors.NotFound: Status.NOT_FOUND,
     errors.MethodNotAllowed: Status.METHOD_NOT_ALLOWED,

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from bonafide import address, credits, media, slots
+from bonafide import address, media, slots
+from bonafide import credits as ledger
 from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
 from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
@@ -122,8 +123,9 @@ def create(
 ) -> Analysis:
     """Keep the media, write the row, start the run or queue it; the analysis (an earlier one if claimed).
 
-    Raises `InsufficientCredits` (a dialect with prices), `InvalidRequest`, `NotFound` (no such upload), `Conflict` (upload unfinished or used otherwise),
-    `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy).
+    Raises `InvalidRequest`, `NotFound` (no such upload), `Conflict` (upload unfinished or used otherwise),
+    `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy),
+    `InsufficientCredits` (a dialect with prices).
     """
     policy(new.options.policy)
     _check_window(new.options)
@@ -184,7 +186,7 @@ def _begin(
         echo=new.echo,
         created_at=now,
     )
-    credits.reserve(new.tenant, analysis_id, credits.hold(new.dialect, new.kind), now=now)
+    ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
     analysis = analyses.create(wanted)
     if analysis.state is State.QUEUED:
         slots.submit(analysis, limit=owner.terms.concurrent)

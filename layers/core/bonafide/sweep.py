@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
-from bonafide import conclude, credits, erasure, slots, workflow
+from bonafide import conclude, erasure, slots, workflow
+from bonafide import credits as ledger
 from bonafide.errors import Unavailable
 from bonafide.model import Analysis, State
 from bonafide.store import analyses
@@ -46,7 +47,7 @@ def sweep(*, now: datetime) -> int:
 def _look(tenant: str, analysis_id: str, now: datetime) -> bool:
     analysis = analyses.get(tenant, analysis_id)
     if analysis is None:  # credits were held for an analysis that was never made
-        credits.release(tenant, analysis_id, held_before=now - PATIENCE)
+        ledger.release(tenant, analysis_id, held_before=now - PATIENCE)
         return False
     return _mend(analysis, now)
 
@@ -56,7 +57,7 @@ def _mend(analysis: Analysis, now: datetime) -> bool:
     if analysis.state is State.DELETED:
         if analysis.deleted_at and now - analysis.deleted_at > LONGEST_CALL:
             erasure.erase_traces(tenant, analysis_id)
-            credits.release(tenant, analysis_id)
+            ledger.release(tenant, analysis_id)
             slots.withdraw(tenant, analysis_id)
             analyses.settle(tenant, analysis_id)
             return True
