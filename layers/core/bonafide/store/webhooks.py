@@ -331,6 +331,8 @@ def record(tenant: str, before: Delivery, after: Delivery) -> bool:
     attempts = [attempt.model_dump(mode="json") for attempt in after.attempts]
     change |= {"attempts": dumps(attempts), "made": len(attempts)}
     cleared = tuple(name for name, value in change.items() if value is None)
+    if after.url and after.state != "pending":
+        change["payload"] = ""  # a ready body may name people: once it is through, nobody needs it here
     changed = table.update(
         *_log(tenant, after.webhook_id, after.id),
         set_={name: value for name, value in change.items() if value is not None},
