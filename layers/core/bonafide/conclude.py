@@ -8,6 +8,7 @@ from typing import Any
 
 from bonafide import __version__, bus, cost, media, slots
 from bonafide import credits as ledger
+from bonafide.findings import NAME
 from bonafide.fuse import fuse
 from bonafide.model import Analysis, Artifact, Finding, Operation, OperationResult, Outcome, State, Usage
 from bonafide.plan import catalogue, default_operations
@@ -95,11 +96,9 @@ def _usages(event: Json) -> Iterable[Json]:
 
 def _keep_all(analysis: Analysis, findings: list[Finding]) -> Artifact:
     """Keep every finding in full: the row carries only a summary."""
-    key = media.artifact_key(analysis.tenant, analysis.id, "findings.json")
+    key = media.artifact_key(analysis.tenant, analysis.id, NAME)
     media.put_json(key, [f.model_dump(mode="json", exclude_none=True) for f in findings])
-    return Artifact(
-        name="findings.json", media_type="application/json", title="All findings in full", key=key
-    )
+    return Artifact(name=NAME, media_type="application/json", title="All findings in full", key=key)
 
 
 def _attach(results: tuple[OperationResult, ...], everything: Artifact) -> tuple[OperationResult, ...]:
