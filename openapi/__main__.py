@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from openapi import native
+from openapi import native, phonexia
 
 __all__ = ["DIALECTS", "main", "outputs"]
 
-DIALECTS: tuple[ModuleType, ...] = (native,)
+DIALECTS: tuple[ModuleType, ...] = (native, phonexia)
 """One module an API; each has ``outputs()``, its files with their text."""
 
 

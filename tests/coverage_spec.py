@@ -1,4 +1,4 @@
-"""Which test proves which row of the specification: ``python -m tests.coverage_spec``, ``make coverage-spec``.
+"""Which test proves which row of the specification: ``python -m tests.coverage_spec`` (make coverage-spec).
 
 A test names its rows with ``@pytest.mark.rows("PHX-1", "PHX-25")``; ``tests/spec_rows.json`` says which rows
 there are and of what kind. Every wire, limit and meaning row must have a test: exit status 1 if one has none,

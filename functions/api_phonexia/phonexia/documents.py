@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.types import UUID4
 
 from phonexia.words import ErrorType, State
 
@@ -34,7 +34,7 @@ class Document(BaseModel):
 class Task(Document):
     """A task (PHX-25)."""
 
-    task_id: UUID4
+    task_id: UUID
     state: State
 
 

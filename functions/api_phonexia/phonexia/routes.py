@@ -18,7 +18,7 @@ from phonexia.schemas import Wish, fault, names, read_config, read_query
 from phonexia.shapes import detail
 from phonexia.words import DIALECT, MAX_FILE_BYTES, OPERATIONS
 
-__all__ = ["PATH", "ROUTES", "create", "show"]
+__all__ = ["PATH", "ROUTES", "create", "show", "too_large"]
 
 PATH = "/api/technology/experimental/authenticity-verification"
 POLL_S = 2
@@ -88,8 +88,8 @@ def _new(call: Call, form: Form, wish: Wish) -> NewAnalysis:
         raise fault(("body", "file"), "Field required.", "missing")
     if file is not None and not file.data:
         raise fault(("body", "file"), "Input media file is empty.", "media.empty")
-    if file is not None:
-        _small_enough(len(file.data))
+    if file is not None and len(file.data) > _carried():
+        raise too_large(len(file.data))
     return NewAnalysis(
         tenant=call.tenant,
         inline=file.data if file else None,
@@ -103,33 +103,32 @@ def _new(call: Call, form: Form, wish: Wish) -> NewAnalysis:
     )
 
 
-def _small_enough(size: int) -> None:
-    """Raise `TooLarge` with the vendor's numbers (PHX-37, PHX-38), and the way round if it is only ours."""
-    carried = min(settings().inline_limit_bytes, MAX_FILE_BYTES)
-    if size <= carried:
-        return
-    entries = [
-        detail(
-            ["body", "file"],
-            "Input media file too large.",
-            "media.too-large",
-            file_size=size,
-            max_file_size=carried,
-            size_unit="bytes",
-        )
-    ]
-    if size <= MAX_FILE_BYTES:
-        entries.append(
-            detail(
-                ["body", "upload_id"],
-                "POST /v1/uploads takes larger files; then send its upload_id, or a public url, "
-                "in place of file.",
-                "media.use-upload",
-                max_file_size=MAX_FILE_BYTES,
-                size_unit="bytes",
-            )
-        )
-    raise TooLarge(f"A file may have {carried} bytes at most.", errors=entries)
+def _carried() -> int:
+    return min(settings().inline_limit_bytes, MAX_FILE_BYTES)
+
+
+def too_large(size: int) -> TooLarge:
+    """Return the error of a file of this size: the vendor's numbers (PHX-37), and the way round if any.
+
+    The vendor's limit is PHX-38; on AWS a request carries less (PHX-47).
+    """
+    first = detail(
+        ["body", "file"],
+        "Input media file too large.",
+        "media.too-large",
+        file_size=size,
+        max_file_size=_carried() if size <= MAX_FILE_BYTES else MAX_FILE_BYTES,
+        size_unit="bytes",
+    )
+    way_round = detail(
+        ["body", "upload_id"],
+        "POST /v1/uploads takes larger files; then send its upload_id, or a public url, in place of file.",
+        "media.use-upload",
+        max_file_size=MAX_FILE_BYTES,
+        size_unit="bytes",
+    )
+    entries = [first, way_round] if size <= MAX_FILE_BYTES else [first]
+    return TooLarge("The file is too large.", errors=entries)
 
 
 ROUTES = (
