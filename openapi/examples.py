@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bonafide.credits import Balance
 from bonafide.model import (
     Analysis,
     Artifact,
@@ -24,9 +25,10 @@ from bonafide.model import (
     Verdict,
 )
 from bonafide.store.webhooks import Attempt, Delivery, Endpoint
+from bonafide.tenants import Plan, Tenant
 from bonafide.tokens import TokenRecord
 from bonafide.webhooks import EventType
-from native import render
+from native import render, routes_account
 
 __all__ = ["analysis", "documents"]
 
@@ -109,6 +111,7 @@ def documents() -> dict[str, Any]:
         "CreatedWebhook": webhook | {"secret": "whsec_" + "A" * 43 + "="},
         "DeliveryDocument": sent,
         "DeliveryList": render.page([sent]),
+        "Account": _account(),
         "Health": {"status": "ok", "version": "0.1.0"},
     }
 
@@ -120,6 +123,16 @@ def event(kind: EventType) -> dict[str, Any]:
     data = about | ({} if kind is EventType.TEST else state)
     stamp = {"event_id": "evt_3f0c", "type": kind.value, "occurred_at": "2026-01-31T12:00:03Z"}
     return {"type": kind.value, "timestamp": "2026-01-31T12:00:03Z", "data": data | stamp}
+
+
+def _account() -> dict[str, Any]:
+    used = {"analyses": 17, "failed": 1, "image": 12, "audio": 2, "video": 3, "document": 0}
+    return routes_account.document(
+        Tenant(id="acme", plan=Plan.BASIC, created_at=NOON),
+        running=1,
+        used=used | {"milliseconds": 305500, "bytes": 734003200, "credits": 0},
+        balance=Balance("2026-01", 1000, spent=0, held=0),
+    )
 
 
 def _token() -> TokenRecord:

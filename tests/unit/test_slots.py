@@ -383,7 +383,9 @@ def test_any_order_of_events(runs: Runs) -> None:
     run_state_machine_as_test(Sequence, settings=_settings(10, 16))  # type: ignore[no-untyped-call]
 
 
-def test_any_interleaving_of_calls_and_crashes(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def stepwise(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Let tasks stop before each call."""
     for place, name in ((table, "_call"), (table, "_transact"), (workflow, "start")):
         inner = getattr(place, name)
 
@@ -392,8 +394,81 @@ def test_any_interleaving_of_calls_and_crashes(runs: Runs, monkeypatch: pytest.M
             return inner(*arguments, **named)
 
         monkeypatch.setattr(place, name, stopping)
-    Overlap.runs = runs
+    return runs
+
+
+def test_any_interleaving_of_calls_and_crashes(stepwise: Runs) -> None:
+    Overlap.runs = stepwise
     run_state_machine_as_test(Overlap, settings=_settings(12, 14))  # type: ignore[no-untyped-call]
+
+
+class Pair:
+    """Two pieces of work on a tenant of one slot, each interrupted once, at a place of our choice."""
+
+    def __init__(self, runs: Runs, *, before: int) -> None:
+        self.runs, self.tenant = runs, f"t{next(_numbers)}"
+        self.names = [f"an_{next(_numbers):08}" for _ in range(before + 2)]
+        for name in self.names[:before]:
+            submit(self.tenant, name)
+
+    def run(self, first: Task, second: Task, calls: tuple[int, int]) -> None:
+        """Run ``calls`` of each, then the rest of each."""
+        for task, count in ((first, calls[0]), (second, calls[1]), (first, 10**6), (second, 10**6)):
+            for _ in range(count):
+                if task.done:
+                    break
+                task.step()
+                assert len(self.runs.running & set(self.names)) <= 1, calls
+        assert len(store.holders(self.tenant)) <= 1
+
+    def end(self, name: str) -> None:
+        self.runs.stop(name)
+        end(self.tenant, name)
+
+
+@pytest.mark.parametrize("older_first", [True, False])
+def test_two_submissions_interrupted_anywhere(stepwise: Runs, older_first: bool) -> None:
+    """One slot, two submissions, every pair of interruptions: one runs, the other waits."""
+    length = 9  # queue, plan, queue's head, holders, claim, row, start, dequeue … after the row itself
+    for calls in itertools.product(range(2, length), range(2, length)):
+        pair = Pair(stepwise, before=0)
+        first, second = pair.names if older_first else reversed(pair.names)
+        pair.run(
+            Task(lambda p=pair, n=first: submit(p.tenant, n)),
+            Task(lambda p=pair, n=second: submit(p.tenant, n)),
+            calls,
+        )
+        assert len(stepwise.running & set(pair.names)) == 1, calls
+        assert len(store.oldest(pair.tenant, 9)) == 1, calls
+        stepwise.running -= set(pair.names)
+
+
+OTHERS: dict[str, Callable[[Pair], object]] = {
+    "a new one": lambda p: submit(p.tenant, p.names[2]),
+    "the same again": lambda p: submit(p.tenant, p.names[0]),
+    "the end told twice": lambda p: p.end(p.names[0]),
+    "the next deleted": lambda p: erasure.delete_analysis(p.tenant, p.names[1], now=NOW),
+    "the sweep": lambda _p: sweep.sweep(now=LATER),
+    "a reconciliation": lambda p: slots.reconcile(p.tenant),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_an_end_interrupted_anywhere_by(stepwise: Runs, what: str) -> None:
+    """One runs, one waits, the first ends; meanwhile something else happens, and every other end dies."""
+    for calls in itertools.count():
+        pair = Pair(stepwise, before=2)
+        ending, other = Task(lambda p=pair: p.end(p.names[0])), Task(lambda p=pair: OTHERS[what](p))
+        for _ in range(calls):
+            if not ending.done:
+                ending.step()
+        over = ending.done
+        if calls % 2 and not over:
+            ending.step(die=True)
+        pair.run(other, ending, (10**6, 10**6))
+        _ends_well(pair.tenant, [n for n in pair.names if analyses.get(pair.tenant, n)], stepwise)
+        if over:
+            break
 
 
 def test_reconcile_keeps_those_that_run(runs: Runs) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from bonafide.routing import Route, Router, Tools
 
-from native import routes_analyses, routes_service, routes_tokens, routes_uploads, routes_webhooks
+from native import (
+    routes_account,
+    routes_analyses,
+    routes_service,
+    routes_tokens,
+    routes_uploads,
+    routes_webhooks,
+)
 
 __all__ = ["ROUTES", "app", "make"]
 
@@ -13,6 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *routes_uploads.ROUTES,
     *routes_tokens.ROUTES,
     *routes_webhooks.ROUTES,
+    *routes_account.ROUTES,
     *routes_service.ROUTES,
 )
 
