@@ -96,6 +96,17 @@ SAID = {
         "DetectionAnswer",
         (404,),
     ),
+    ("POST", "/api/v2/detect/batch"): Said(
+        "createBatch",
+        "Submit many files",
+        "Up to 50 files as `files[]`, or one zip as `file`; the options beside them count for every file."
+        " `Prefer: wait` is refused.",
+        "BatchAnswer",
+        (402, 413, 415),
+    ),
+    ("GET", "/api/v2/detect/batch/{uuid}"): Said(
+        "getBatch", "Look at a batch", "How far its files are.", "BatchAnswer", (404,)
+    ),
     ("POST", "/api/v2/secure_uploads"): Said(
         "secureUpload",
         "Upload a file for one detection",
@@ -172,7 +183,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": said.summary,
         "description": f"{said.text} Scope `{route.scope}`.",
         "parameters": _parameters(route, headers),
-        "responses": {"200": good, **refused},
+        "responses": {"202" if said.id == "createBatch" else "200": good, **refused},
     }
     if route.method == "POST":
         operation["requestBody"] = _body(said)
@@ -196,6 +207,10 @@ def _body(said: Said) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object", "properties": {"file": file}, "required": ["file"]}
         return {"required": True, "content": {FORM: {"schema": schema}}}
     wish = {"$ref": _REF + "DetectionRequest"}
+    if said.id == "createBatch":
+        several = {"type": "array", "items": file, "maxItems": 50}
+        both = {"type": "object", "properties": {"files[]": several, "file": file}}
+        return {"required": True, "content": {FORM: {"schema": {"allOf": [wish, both]}}}}
     form = {"allOf": [wish, {"type": "object", "properties": {"file": file}}]}
     return {"required": True, "content": {JSON: {"schema": wish}, FORM: {"schema": form}}}
 
@@ -243,6 +258,11 @@ def example(name: str) -> dict[str, Any]:
     done = _analysis()
     if name == "SecureUpload":
         return {"success": True, "token": "up_01kg9q2d00xv4t8w6j5y3m1n7p"}
+    if name == "BatchAnswer":
+        counts = {"total_files": 1, "completed_count": 1, "failed_count": 0}
+        one = item(done, _link)
+        batch = {"uuid": one["uuid"], "status": "completed", **counts, "created_at": one["created_at"]}
+        return {"success": True, "item": batch | {"detect_uuids": [one["uuid"]]}}
     if name == "DetectionList":
         page = {"success": True, "page": 1, "num_pages": 1, "page_size": 10, "total_count": 1}
         return page | {"items": [item(done, _link)]}

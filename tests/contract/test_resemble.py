@@ -116,7 +116,11 @@ class Client:
     def __call__(self, method: str, target: str, **more: Any) -> Answer:
         answer = self.deployed(method, target, **more)
         path = target.partition("?")[0]
-        known = next(p for p in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", p), path))
+        known = next(
+            p
+            for p, item in DOCUMENT["paths"].items()
+            if method.lower() in item and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", p), path)
+        )
         said = DOCUMENT["paths"][known][method.lower()]["responses"][str(answer.status)]
         name = "Fault"
         if "$ref" not in said:
@@ -143,6 +147,12 @@ def test_real_answers_keep_to_the_document(deployed: Deployed) -> None:
     assert ask("POST", "/api/v2/detect", body={"media_token": token}).status == 200
     assert ask("POST", "/api/v2/detect", body={"media_token": token, "visualize": True}).status == 409
     assert ask("POST", "/api/v2/detect", body=body, headers={"Content-Type": kind}).status == 200
+    body, kind = multipart([("files[]", WAV, "a.wav"), ("files[]", WAV, "b.wav"), ("visualize", "true")])
+    batch = ask("POST", "/api/v2/detect/batch", body=body, headers={"Content-Type": kind})
+    assert batch.status == 202
+    assert ask("GET", f"/api/v2/detect/batch/{batch.json['item']['uuid']}").json == batch.json
+    assert ask("GET", f"/api/v2/detect/batch/{uuid}").status == 404
+    assert ask("POST", "/api/v2/detect/batch", body={}).status == 400
     assert ask("POST", "/api/v2/detect", body=b"x", headers={"Content-Type": "text/plain"}).status == 415
     assert ask("POST", "/api/v2/detect", body={"url": "x" * 70_000}).status == 413
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "AudioMetrics",
+    "Batch",
+    "BatchAnswer",
     "Detection",
     "DetectionAnswer",
     "DetectionList",
@@ -201,6 +203,27 @@ class DetectionList(Document):
     page_size: int
     total_count: int = Field(description="Counted over the tenant's last 10,000 analyses.")
     items: list[Detection]
+
+
+class Batch(Document):
+    """Several files in one request (RES-59)."""
+
+    uuid: str
+    status: Literal["processing", "completed", "failed"] = Field(
+        description="`failed` only if every file failed."
+    )
+    total_files: int
+    completed_count: int
+    failed_count: int
+    created_at: datetime
+    detect_uuids: list[str] = Field(description="In the order of the files.")
+
+
+class BatchAnswer(Document):
+    """The answer to a batch, made or looked at."""
+
+    success: Literal[True]
+    item: Batch
 
 
 class SecureUpload(Document):

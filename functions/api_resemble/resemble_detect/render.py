@@ -13,7 +13,7 @@ from bonafide.model import Analysis, MediaKind, OperationResult, State
 
 from resemble_detect import prose, scores
 
-__all__ = ["FORMATS", "Linker", "envelope", "item", "status"]
+__all__ = ["FORMATS", "Linker", "envelope", "item", "moment", "status"]
 
 Json = dict[str, Any]
 Linker = Callable[[str, str, str], str]
@@ -48,8 +48,8 @@ def item(analysis: Analysis, link: Linker) -> Json:
         "status": state,
         "media_type": _media_type(analysis),
         "duration": _duration(analysis),
-        "created_at": _moment(analysis.created_at),
-        "updated_at": _moment(_updated(analysis)),
+        "created_at": moment(analysis.created_at),
+        "updated_at": moment(_updated(analysis)),
         **_names(analysis, link),
         **_flags(analysis),
         "metrics": {},
@@ -105,7 +105,7 @@ def _names(analysis: Analysis, link: Linker) -> Json:
         "zero_retention_mode": redacted,
         "media_redacted": redacted,
         "media_deleted": erased is not None,
-        "file_deleted_at": _moment(erased) if erased else None,
+        "file_deleted_at": moment(erased) if erased else None,
     }
 
 
@@ -175,7 +175,7 @@ def _intelligence(analysis: Analysis, *, done: bool) -> Json | None:
     return {
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"intelligence of {analysis.id}")),
         "description": prose.describe(analysis) if done else None,
-        "created_at": _moment(_updated(analysis)),
+        "created_at": moment(_updated(analysis)),
         "detect_uuid": to_uuid(analysis.id),
     }
 
@@ -203,7 +203,8 @@ def _updated(analysis: Analysis) -> datetime:
     return max(moment for moment in moments if moment)
 
 
-def _moment(value: datetime) -> str:
+def moment(value: datetime) -> str:
+    """Return a moment in UTC to the millisecond, as the vendor writes it."""
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

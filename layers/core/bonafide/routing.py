@@ -114,6 +114,7 @@ class Router:
         found = [(route, match) for pattern, route in self._table if (match := pattern.fullmatch(path))]
         if not found:
             raise NotFound("There is nothing at this address.")
+        found = [one for one in found if "{" not in one[0].path] or found  # a word wins over a name
         method = "GET" if request.method == "HEAD" else request.method
         here = next(((route, match) for route, match in found if route.method == method), None)
         if here is None:
