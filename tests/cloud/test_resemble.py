@@ -184,6 +184,36 @@ def test_every_spelling_of_the_key(api: Api, spelling: str) -> None:
     assert nobody.status == 401 and nobody.json["success"] is False
 
 
+@pytest.mark.rows("RES-4", "RES-6")
+def test_curl(api: Api, host: Server) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("no curl on this machine")
+    wish = {"url": host.url("/photo.jpg"), "intelligence": True, "visualize": True, "frame_length": 2}
+    command = [
+        *("curl", "--silent", "--request", "POST", f"{api.base_url}/api/v2/detect"),
+        *("-H", f"Authorization: Bearer {api.token}", "-H", "Prefer: wait"),
+        *("-H", "Content-Type: application/json", "--data", json.dumps(wish)),
+    ]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    assert said["success"] is True and said["item"]["visualize"] is True
+    is_judged(said["item"])
+    assert "image forgery" in said["item"]["intelligence"]["description"].lower()
+
+
+@pytest.mark.rows("RES-59")
+def test_a_batch(api: Api, photo: Path) -> None:
+    from urllib3.filepost import encode_multipart_formdata
+
+    body, kind = encode_multipart_formdata(
+        [("files[]", (f"{n}.jpg", photo.read_bytes())) for n in range(2)] + [("frame_length", "2")]
+    )
+    made = api("POST", "/api/v2/detect/batch", body=body, headers={"Content-Type": kind})
+    assert made.status == 202, made.body
+    where = f"/api/v2/detect/batch/{made.json['item']['uuid']}"
+    done = until(lambda: (b := api("GET", where).json["item"])["status"] != "processing" and b, "the batch")
+    assert (done["status"], done["completed_count"], done["failed_count"]) == ("completed", 2, 0)
+
+
 @pytest.mark.rows("X-5", "X-6", "RES-8")
 def test_repeated_slashes_and_unknown_paths(api: Api) -> None:
     assert api("GET", "/api//v2//detect?page=1").status == 200

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bonafide.model import Analysis, Artifact, State
+from bonafide.model import Analysis, Artifact
 from bonafide.store.webhooks import Delivery, Endpoint
 from bonafide.tokens import TokenRecord
 
 __all__ = [
-    "FINISHED",
     "analysis",
     "artifacts",
     "delivery",
@@ -20,7 +19,6 @@ __all__ = [
     "webhook",
 ]
 
-FINISHED = frozenset((State.COMPLETED, State.FAILED, State.DELETED))
 _HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "media_deleted_at"}
 
 

@@ -15,6 +15,7 @@ from bonafide.webhooks import EventType
 
 from resemble_detect.links import link
 from resemble_detect.render import envelope
+from resemble_detect.whole import whole
 
 __all__ = ["tell"]
 
@@ -33,7 +34,7 @@ def tell(detail: dict[str, Any]) -> dict[str, Any]:
     deliver_raw(
         tenant,
         url,
-        json.dumps(envelope(analysis, link), separators=(",", ":")),
+        json.dumps(envelope(whole(analysis), link), separators=(",", ":")),
         event_id=str(detail["event_id"]),
         kind=EventType(detail["type"]),
         occurred_at=datetime.fromisoformat(detail["occurred_at"]),

@@ -19,6 +19,7 @@ from resemble_detect import batch
 from resemble_detect.links import link
 from resemble_detect.reading import DIALECT, form_of, new_detection
 from resemble_detect.render import envelope, item
+from resemble_detect.whole import whole
 from resemble_detect.wire import read_query
 
 __all__ = ["LIST_CAP", "ROUTES", "TOKEN_LIFE_S"]
@@ -35,12 +36,12 @@ def create(call: Call) -> Response:
     analysis = ingest.create(new, now=call.tools.now(), new_id=call.tools.new_id)
     logger.append_keys(analysis_id=analysis.id)
     analysis, applied = wait(call, analysis, started, wish=call.request.prefer.wait_s)
-    return json_response(envelope(analysis, link), headers=applied)
+    return json_response(envelope(whole(analysis), link), headers=applied)
 
 
 def show(call: Call) -> Response:
     """GET /detect/{uuid} (RES-7); any analysis of the tenant can be read."""
-    return json_response(envelope(_existing(call), link))
+    return json_response(envelope(whole(_existing(call)), link))
 
 
 def list_(call: Call) -> Response:
@@ -55,7 +56,7 @@ def list_(call: Call) -> Response:
         "num_pages": math.ceil(len(ids) / query.page_size),
         "page_size": query.page_size,
         "total_count": len(ids),
-        "items": [item(one, link) for one in found if one and one.state is not State.DELETED],
+        "items": [item(whole(one), link) for one in found if one and one.state is not State.DELETED],
     }
     return json_response(document)
 

@@ -28,12 +28,13 @@ def row(answer: Answer, tenant: str = "acme") -> Any:
     return found
 
 
-def finish(answer: Answer, now: Any, p_fake: float = 0.9) -> Any:
+def finish(answer: Answer, now: Any, p_fake: float = 0.9, **more: Any) -> Any:
     """End an analysis as the workflow would; returns it."""
     made = row(answer)
     media = facts(MediaKind.AUDIO, "wav", duration_s=5.2)
     analyses.begin_detection("acme", made.id, media=media, items_total=1, now=now)
-    result = scored(Operation.SYNTHETIC_SPEECH, p_fake)
+    artifacts = more.pop("artifacts", ())
+    result = scored(Operation.SYNTHETIC_SPEECH, p_fake, **more).model_copy(update={"artifacts": artifacts})
     analyses.finish(
         "acme",
         made.id,
@@ -328,6 +329,29 @@ def test_no_callback_is_none(api: Api, clock: Clock, room: Callable[[str], Any])
     assert room("callback").tell(finished_event(ended, now=clock.now())) == {"queued": False}
     unknown = finished_event(ended, now=clock.now()) | {"analysis_id": "an_0"}
     assert room("callback").tell(unknown) == {"queued": False}
+
+
+@pytest.mark.rows("RES-42", "RES-14")
+def test_a_long_recording_has_a_score_for_every_frame(api: Api, clock: Clock) -> None:
+    from bonafide import media
+    from bonafide.findings import NAME
+    from bonafide.model import Artifact, Evidence, Finding, Outcome, Segment
+
+    made = api("POST", "/api/v2/detect", body={"url": URL, "frame_length": 1})
+    every = tuple(Segment(start_s=n, end_s=n + 1, llr=-1.0 if n % 2 else 1.0) for n in range(120))
+    key = media.artifact_key("acme", row(made).id, NAME)
+    voice = Finding(
+        operation=Operation.SYNTHETIC_SPEECH,
+        outcome=Outcome.SCORED,
+        p_fake=0.5,
+        evidence=Evidence(segments=every),
+    )
+    media.put_json(key, [voice.model_dump(mode="json")])
+    kept = Artifact(name=NAME, media_type="application/json", key=key)
+    loud = tuple(segment for segment in every if (segment.llr or 0) > 0)[:50]
+    finish(made, clock.now(), segments=loud, artifacts=(kept,))
+    scores = api("GET", f"/api/v2/detect/{made.json['item']['uuid']}").json["item"]["metrics"]["score"]
+    assert scores == ["0.7311", "0.2689"] * 60
 
 
 @pytest.mark.rows("RES-57", "RES-34")
