@@ -125,6 +125,13 @@ def test_python_by_file(sdk: Any, photo: Path) -> None:
     assert kept.status == 200 and kept.body == photo.read_bytes()
 
 
+@pytest.mark.rows("RES-3", "RES-32", "X-8")
+def test_python_gives_up_with_a_body_that_says_so(sdk: Any, host: Server) -> None:
+    left = sdk.detect_and_get(url=host.url("/photo.jpg"), retries=0)
+    assert left["success"] is True  # the SDK does not raise: only the status tells
+    assert left["item"]["status"] == "processing" and left["item"]["metrics"] == {}
+
+
 @pytest.mark.rows("RES-4", "RES-9", "X-8")
 def test_python_waits(sdk: Any, host: Server) -> None:
     started = time.monotonic()
