@@ -117,6 +117,14 @@ def test_nothing_begins_without_credits(aws: Aws) -> None:
         ledger.reserve("other", "an_1", 101, now=NOW)
 
 
+def test_what_is_refused_is_not_kept(aws: Aws) -> None:
+    ledger.reserve("acme", "an_before", 99, now=NOW)
+    new = ingest.NewAnalysis("acme", inline=b"picture", dialect="veriplus", kind=IMAGE)
+    with pytest.raises(InsufficientCredits):
+        ingest.create(new, now=NOW, new_id=new_id)
+    assert "Versions" not in aws.client("s3").list_object_versions(Bucket=aws.bucket)
+
+
 def test_the_native_api_costs_nothing_and_writes_nothing() -> None:
     made = ask(VIDEO, dialect=None)
     assert table.page("T#acme#CREDITS") == [] and table.get(f"T#acme#CREDIT#{made}") is None

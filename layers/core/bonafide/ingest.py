@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from bonafide import address, media, slots
 from bonafide import credits as ledger
-from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from bonafide.errors import Conflict, InsufficientCredits, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
 from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
@@ -186,7 +186,12 @@ def _begin(
         echo=new.echo,
         created_at=now,
     )
-    ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
+    try:
+        ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
+    except InsufficientCredits:
+        if source.type == "inline" and ref is not None:
+            media.erase_prefix(ref.key)  # what is refused is not kept
+        raise
     analysis = analyses.create(wanted)
     if analysis.state is State.QUEUED:
         slots.submit(analysis, limit=owner.terms.concurrent)
