@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -259,6 +260,8 @@ def _schemas() -> dict[str, Any]:
     made: dict[str, Any] = _tidy(found["$defs"])
     for schema in made.values():
         schema.pop("additionalProperties", None)  # answers may grow
+        if text := schema.get("description"):
+            schema["description"] = re.sub(r" \((?:PHX-\d+(?:, )?)+\)", "", text)  # row ids are for us
     return dict(sorted(made.items()))
 
 

@@ -130,6 +130,32 @@ def test_curl(api: Api, tmp_path: Path) -> None:
     assert curl(headers["location"])[1]["task"]["task_id"] == document["task"]["task_id"]
 
 
+SNIPPET = """
+const [url, token] = process.argv.slice(1);
+const form = new FormData();
+form.append("file", new Blob([require("fs").readFileSync(0)]), "call.wav");
+const headers = {Authorization: `Bearer ${token}`, Accept: "application/json"};
+(async () => {
+  const begun = await fetch(url, {method: "POST", headers, body: form, redirect: "follow"});
+  const looked = await fetch(begun.headers.get("location"), {headers});
+  console.log(JSON.stringify([begun.status, await begun.json(), looked.status, await looked.json()]));
+})();
+"""
+
+
+@rows("PHX-46")
+@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
+def test_javascript(api: Api) -> None:
+    """A program in the vendor's `nodejs` language, with nothing but what Node has."""
+    done = subprocess.run(
+        ["node", "-e", SNIPPET, api.base_url + PATH, api.token],
+        input=call(4), capture_output=True, check=True,
+    )  # fmt: skip
+    status, begun, looked, document = json.loads(done.stdout)
+    assert (status, looked) == (202, 200)
+    assert document["task"]["task_id"] == begun["task"]["task_id"]
+
+
 @rows("PHX-22", "PHX-24", "PHX-33", "X-5")
 def test_errors_through_the_gateway(api: Api) -> None:
     stranger = Api(api.base_url)
