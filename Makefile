@@ -22,10 +22,10 @@ SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
 
-.PHONY: help run up down status logs reset score test check bench bench-forensics trust-lists train deploy openapi token clean venv venv-dev
+.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- the environment ------------------------------------------------------------------------------
 $(VENV)/bin/python:
@@ -91,6 +91,9 @@ trust-lists: $(RUN_ENV)  ## Install the public C2PA trust lists (DIR=folder: fro
 
 train: $(DEV_ENV)  ## Make MODEL again from its data
 	@$(PY) -m training.train $(MODEL) $(ARGS)
+
+coverage-spec: $(DEV_ENV)  ## Which test proves which row of the vendors' specifications, and how it ended (ARGS=PHX)
+	@$(PY) -m tests.coverage_spec --run $(ARGS)
 
 openapi: $(DEV_ENV)  ## Write openapi/*.yaml from the code
 	@$(PY) -m openapi $(ARGS)

@@ -1,9 +1,10 @@
 """The real ``sam deploy`` of the real template, into the embedded cloud.
 
-One thing is rewritten, because images need Docker there: a function of package type Image becomes a
-zip function. Its handler is ``ImageConfig.Command``; its code is what the Dockerfile's COPY lines put
-into the task root for that function's build arguments. All else goes as it stands (a layer of plain
-sources needs no build: its packages are in the interpreter that runs the functions).
+Two things are rewritten. Images need Docker there: a function of package type Image becomes a zip
+function. Its handler is ``ImageConfig.Command``; its code is what the Dockerfile's COPY lines put into
+the task root for that function's build arguments. And a function behind an API may take longer than the
+gateway on AWS waits, because it takes much larger requests here. All else goes as it stands (a layer of
+plain sources needs no build: its packages are in the interpreter that runs the functions).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = ["STACK", "assemble", "copies", "deploy", "digest", "load_template", "
 STACK = "bonafide"
 _CODE_BUCKET = "bonafide-deploy"
 _SOURCES = ("template.yaml", "statemachine", "functions", "layers")
+_API_TIMEOUT_S = 300  # 500 MiB on a busy machine; the local gateway has no limit of its own
 _SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".DS_Store")
 
 
@@ -78,6 +80,8 @@ def localize(template: Mapping[str, Any], root: Path, build: Path) -> dict[str, 
             code = build / name
             assemble(resource["Metadata"], root, code)
             _to_zip(resource, code)
+        if any(event["Type"] == "Api" for event in properties.get("Events", {}).values()):
+            properties["Timeout"] = _API_TIMEOUT_S
         for key in ("CodeUri", "ContentUri", "DefinitionUri"):
             if isinstance(properties.get(key), str) and not properties[key].startswith("s3://"):
                 properties[key] = str(root / properties[key])
@@ -192,6 +196,7 @@ def local_parameters(cloud: LocalCloud) -> dict[str, str]:
     """The template's parameters on one machine: as few work items at once as it has cores for."""
     return {
         "AllowLoopback": "true",
+        "InlineLimitBytes": str(500 * 1024**2),  # nothing here limits a request: as much as any vendor takes
         "PublicBaseUrl": cloud.base_url,
         "LogRetentionDays": "1",
         "MaxItems": str(max(4, 2 * cores())),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -77,8 +78,10 @@ def upstream_path(target: str, routes: tuple[Route, ...]) -> str | None:
     """
     path, mark, query = target.partition("?")
     for route in routes:
-        if not route.prefix or path == route.prefix or path.startswith(route.prefix + "/"):
-            rest = path[len(route.prefix) :] or "/"
+        steps = [re.escape(step) for step in route.prefix.split("/")]
+        match = re.match("/+".join(steps) + ("(?=/|$)" if route.prefix else ""), path)
+        if match:
+            rest = path[match.end() :] or "/"
             return f"/restapis/{route.api_id}/{route.stage}/_user_request_{rest}{mark}{query}"
     return None
 

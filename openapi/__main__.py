@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
-from openapi.native import outputs
+from openapi import native, phonexia, resemble
 
-__all__ = ["main"]
+__all__ = ["DIALECTS", "main", "outputs"]
+
+DIALECTS: tuple[ModuleType, ...] = (native, phonexia, resemble)
+"""One module an API; each has ``outputs()``, its files with their text."""
+
+
+def outputs() -> dict[Path, str]:
+    """Return every file that is made from the code, with its text."""
+    return {path: text for dialect in DIALECTS for path, text in dialect.outputs().items()}
 
 
 def main(arguments: list[str]) -> int:

@@ -29,6 +29,7 @@ TAGS = [
     {"name": "known media", "description": "Your own index, in which `known_fake_search` looks."},
     {"name": "tokens", "description": "Who may do what."},
     {"name": "webhooks", "description": "Be told when an analysis is finished."},
+    {"name": "account", "description": "What your plan allows, and what this month has used."},
     {"name": "service", "description": "What this deployment is and accepts."},
 ]
 
@@ -80,7 +81,11 @@ ERRORS: dict[Status, Fault] = {
         "A value is not acceptable; `errors` points to it.",
     ),
     Status.TOO_MANY_REQUESTS: Fault(
-        "TooManyRequests", "Too Many Requests", "rate_limited", "Slow down.", ("Retry-After",)
+        "TooManyRequests",
+        "Too Many Requests",
+        "rate_limited",
+        "Slow down.",
+        ("Retry-After", "RateLimit-Policy", "RateLimit"),
     ),
     Status.INTERNAL_SERVER_ERROR: Fault(
         "InternalError", "Internal Server Error", "internal", "Something broke."
@@ -338,6 +343,12 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         "Send a delivery again",
         ((_ACCEPTED, "DeliveryDocument", "A new delivery with the same `webhook-id` and payload.", ()),),
         faults=(_404, Status.CONFLICT),
+    ),
+    ("GET", "/v1/account"): Said(
+        "getAccount",
+        "account",
+        "Look at plan and usage",
+        ((_OK, "Account", "Plan, limits, this month's usage and credits.", ()),),
     ),
     ("GET", "/v1/health"): Said(
         "getHealth", "service", "Whether the API answers", ((_OK, "Health", "It does.", ()),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bonafide.credits import Balance
 from bonafide.model import (
     Analysis,
     Artifact,
@@ -25,9 +26,10 @@ from bonafide.model import (
 )
 from bonafide.store.known import Entry
 from bonafide.store.webhooks import Attempt, Delivery, Endpoint
+from bonafide.tenants import Plan, Tenant
 from bonafide.tokens import TokenRecord
 from bonafide.webhooks import EventType
-from native import render
+from native import render, routes_account
 
 __all__ = ["analysis", "documents"]
 
@@ -112,6 +114,7 @@ def documents() -> dict[str, Any]:
         "CreatedWebhook": webhook | {"secret": "whsec_" + "A" * 43 + "="},
         "DeliveryDocument": sent,
         "DeliveryList": render.page([sent]),
+        "Account": _account(),
         "Health": {"status": "ok", "version": "0.1.0"},
     }
 
@@ -136,6 +139,16 @@ def _known() -> Entry:
         url="https://example.org/checks/flood",
         reason="Generated; the agency withdrew it.",
         created_at=NOON,
+    )
+
+
+def _account() -> dict[str, Any]:
+    used = {"analyses": 17, "failed": 1, "image": 12, "audio": 2, "video": 3, "document": 0}
+    return routes_account.document(
+        Tenant(id="acme", plan=Plan.BASIC, created_at=NOON),
+        running=1,
+        used=used | {"milliseconds": 305500, "bytes": 734003200, "credits": 0},
+        balance=Balance("2026-01", 1000, spent=0, held=0),
     )
 
 

@@ -34,6 +34,10 @@ _ECHOED = {
     "X-Request-Id": "The id of this request; yours, if you sent one.",
     "X-Correlation-Id": "Yours, or the request's id.",
 }
+_METERED = {
+    "RateLimit-Policy": "How many requests (`q`) in how many seconds (`w`); absent without a limit.",
+    "RateLimit": "How many are left (`r`), and in how many seconds all are back (`t`).",
+}
 _SCOPES = ", ".join(f"`{scope}`" for scope in Scope)
 
 
@@ -122,7 +126,8 @@ def _answers(route: Route, said: Said) -> dict[str, Any]:
     found: dict[int, dict[str, Any]] = {}
     known = examples.documents()
     for status, schema, text, names in said.answers:
-        answer: dict[str, Any] = {"description": text, "headers": _named(*names)}
+        rate = () if route.scope == PUBLIC else tuple(_METERED)
+        answer: dict[str, Any] = {"description": text, "headers": _named(*rate, *names)}
         if schema:
             media: dict[str, Any] = {
                 "schema": {"$ref": f"#/components/schemas/{schema}"}
@@ -164,14 +169,18 @@ def _responses() -> dict[str, Any]:
 
 
 def _headers() -> dict[str, Any]:
-    texts = _ECHOED | {
-        "Idempotency-Replayed": "`true` if this is the answer to an earlier request with the same key.",
-        "Link": 'The next page, `rel="next"` (RFC 8288).',
-        "Location": "Where to find it.",
-        "Preference-Applied": "How long was waited at most.",
-        "Retry-After": "Seconds until it is worth asking again.",
-        "WWW-Authenticate": "Bearer. (API Gateway on AWS renames it `x-amzn-Remapped-WWW-Authenticate`.)",
-    }
+    texts = (
+        _ECHOED
+        | _METERED
+        | {
+            "Idempotency-Replayed": "`true` if this is the answer to an earlier request with the same key.",
+            "Link": 'The next page, `rel="next"` (RFC 8288).',
+            "Location": "Where to find it.",
+            "Preference-Applied": "How long was waited at most.",
+            "Retry-After": "Seconds until it is worth asking again.",
+            "WWW-Authenticate": "Bearer. (API Gateway on AWS renames it `x-amzn-Remapped-WWW-Authenticate`.)",
+        }
+    )
     return {
         name: {"description": text, "schema": {"type": "integer" if name == "Retry-After" else "string"}}
         for name, text in texts.items()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-__all__ = ["components", "parameters"]
+__all__ = ["components", "parameters", "schemas"]
 
 _REF = "#/components/schemas/{model}"
 
@@ -35,7 +36,12 @@ def _schemas(module: ModuleType, mode: Any) -> dict[str, Any]:
         for m in models
         if isinstance(m, type) and issubclass(m, BaseModel) and not m.__name__.endswith("Query")
     ]
-    _, found = models_json_schema([(model, mode) for model in wanted], ref_template=_REF)
+    return schemas(wanted, mode)
+
+
+def schemas(models: Iterable[type[BaseModel]], mode: Any) -> dict[str, Any]:
+    """Return the schemas of some models and of all that they hold, tidied."""
+    _, found = models_json_schema([(model, mode) for model in models], ref_template=_REF)
     return {name: _tidy(schema) for name, schema in found["$defs"].items()}
 
 

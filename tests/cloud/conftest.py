@@ -13,7 +13,8 @@ from tests.helpers.embedded import RunningCloud, session_cloud
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """Return a started, deployed cloud with a token of the tenant ``local``."""
-    with session_cloud(tmp_path_factory.mktemp("cloud")) as running:
+    limit = {"InlineLimitBytes": "16000000"}  # more than Lambda carries, and a test can still exceed it
+    with session_cloud(tmp_path_factory.mktemp("cloud"), limit) as running:
         yield running
 
 

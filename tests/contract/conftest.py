@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from bonafide import tokens
 from bonafide.routing import Tools
+from bonafide.store import tenants
+from bonafide.tenants import Plan, Tenant
 
 from tests.helpers.aws import Aws, context, in_moto, load_handler
 from tests.helpers.gateway import Answer, Gateway
@@ -56,5 +58,6 @@ def deployed() -> Iterator[Deployed]:
         module.app = sys.modules["native.app"].make(Watch().tools())
         handler = module.lambda_handler
 
+        tenants.put(Tenant(id="acme", plan=Plan.ENTERPRISE), now=datetime.now(UTC))  # no limit of requests
         _, plain = tokens.create("acme", name="contract", scopes=["*"], now=datetime.now(UTC))
         yield Deployed(aws, Gateway(authorizer, handler, context("api_native")), plain)

@@ -154,6 +154,7 @@ def test_real_answers_keep_to_the_document(deployed: Deployed) -> None:
         ("GET", where + "/artifacts/none.png"), ("DELETE", where), ("GET", where),
         ("DELETE", "/v1/analyses/an_0"),
         ("GET", "/v1/limits"), ("GET", "/v1/models"), ("GET", "/v1/health"), ("GET", "/v1/openapi.json"),
+        ("GET", "/v1/account"),
         ("GET", "/v1/tokens"), ("DELETE", "/v1/tokens/tok_0"), ("GET", "/v1/webhooks"),
     ):  # fmt: skip
         ask(method, target)

@@ -192,7 +192,8 @@ class Cloud(RunningCloud):
         }
         script = (
             "import sys; from bonafide.admin import main; "
-            "[main(['token', '--tenant', name]) for name in sys.argv[1:]]"
+            "[(main(['tenant', '--tenant', name, '--plan', 'ENTERPRISE']), main(['token', '--tenant', name]))"
+            " for name in sys.argv[1:]]"
         )
         made = subprocess.run(
             [sys.executable, "-c", script, *names],

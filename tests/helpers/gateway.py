@@ -48,8 +48,11 @@ def event(
     token_id: str = TOKEN_ID,
     authorizer: Mapping[str, str] | None = None,
     stage: str = "api",
+    resource: str = "",
 ) -> dict[str, Any]:
     """Return the proxy event of one request; ``body`` is bytes, text, or a value that is sent as JSON.
+
+    ``resource`` is the API's greedy route if it is not that of /v1: a dialect's is ``/{proxy+}``.
 
     The caller is ``tenant`` with ``scopes``, unless ``authorizer`` says what the authorizer said.
     """
@@ -60,6 +63,8 @@ def event(
             pairs.append(("Content-Type", "application/json"))
     context = {"tenant": tenant, "token_id": token_id, "scopes": scopes, "reason": ""}
     request = _request(method, target, [("Host", HOST), ("X-Forwarded-Proto", "https"), *pairs], body, stage)
+    if resource:
+        request["resource"] = request["requestContext"]["resourcePath"] = resource
     request["requestContext"]["authorizer"] = dict(context if authorizer is None else authorizer)
     return request
 
@@ -143,15 +148,21 @@ class Gateway:
     """Authorizer and handler, one behind the other, as the stage has them."""
 
     def __init__(
-        self, authorizer: Callable[[Any, Any], Any], handler: Callable[[Any, Any], Any], context: Any
+        self,
+        authorizer: Callable[[Any, Any], Any],
+        handler: Callable[[Any, Any], Any],
+        context: Any,
+        *,
+        resource: str = "",
     ) -> None:
+        self._resource = resource
         self._authorizer = authorizer
         self._handler = handler
         self._context = context
 
     def __call__(self, method: str, target: str, *, headers: Headers = (), body: Any = None) -> Answer:
         """Send a request; the token, if any, stands in its headers."""
-        request = event(method, target, headers=headers, body=body, authorizer={})
+        request = event(method, target, headers=headers, body=body, authorizer={}, resource=self._resource)
         asked = {k: v for k, v in request.items() if k not in ("body", "isBase64Encoded")}
         path = request["path"]
         asked |= {"type": "REQUEST", "methodArn": f"{METHOD_ARN}/{method}{path}"}

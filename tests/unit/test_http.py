@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bonafide import errors
 from bonafide.errors import BonafideError, InvalidRequest, Unauthenticated, Unprocessable, UnsupportedMedia
-from bonafide.forms import Prefer, loads, truth
+from bonafide.forms import Prefer, loads, truth, words
 from bonafide.http import Caller, Request, Response, Status, caller, json_response, problem, status_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +54,29 @@ def test_base_url_and_path_behind_a_base_path_mapping() -> None:
     said["requestContext"] |= {"path": "/native/v1/analyses", "domainName": "forensics.example.org"}
     found = Request.from_event(said)
     assert (found.path, found.base_url) == ("/v1/analyses", "https://forensics.example.org/native")
+
+
+@pytest.mark.parametrize(
+    ("stage", "target"),
+    [
+        ("prod", "/api/v2/detect/7"),  # a custom domain whose mapping is told as part of the path
+        ("api", "/v2/detect/7"),  # the stage's name is the path's first segment
+        ("api", "/detect/7"),  # the local front took the whole base path off
+        ("api", "//v2//detect/7"),
+    ],
+)
+def test_a_dialects_path_is_whole_however_much_the_gateway_took_off(stage: str, target: str) -> None:
+    found = Request.from_event(event("GET", target, stage=stage, resource="/{proxy+}"), base="/api/v2")
+    assert found.path == "/api/v2/detect/7"
+
+
+def test_a_stage_that_is_part_of_the_path_is_not_told_twice() -> None:
+    found = Request.from_event(event("GET", "/v2/detect", resource="/{proxy+}"), base="/api/v2")
+    assert found.url(found.path).endswith(".amazonaws.com/api/v2/detect")
+
+
+def test_a_list_in_every_spelling() -> None:
+    assert words(["a, b", "", "c", " ,,"]) == ["a", "b", "c"]
 
 
 def test_a_configured_base_url_wins(monkeypatch: pytest.MonkeyPatch) -> None:

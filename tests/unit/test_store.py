@@ -202,7 +202,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule()
     def forget(self) -> None:
-        analyses.forget_names("acme", self.id)
+        analyses.forget_names("acme", self.id, now=NOW)
 
     @invariant()
     def one_end_and_no_return_from_death(self) -> None:

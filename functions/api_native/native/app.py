@@ -5,6 +5,7 @@ from __future__ import annotations
 from bonafide.routing import Route, Router, Tools
 
 from native import (
+    routes_account,
     routes_analyses,
     routes_known,
     routes_service,
@@ -21,6 +22,7 @@ ROUTES: tuple[Route, ...] = (
     *routes_known.ROUTES,
     *routes_tokens.ROUTES,
     *routes_webhooks.ROUTES,
+    *routes_account.ROUTES,
     *routes_service.ROUTES,
 )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bonafide.model import Analysis, Artifact, State
+from bonafide.model import Analysis, Artifact
 from bonafide.store.known import Entry
 from bonafide.store.webhooks import Delivery, Endpoint
 from bonafide.tokens import TokenRecord
 
 __all__ = [
-    "FINISHED",
     "analysis",
     "artifacts",
     "delivery",
@@ -22,8 +21,7 @@ __all__ = [
     "webhook",
 ]
 
-FINISHED = frozenset((State.COMPLETED, State.FAILED, State.DELETED))
-_HIDDEN = {"tenant", "media_ref", "cost_usd"}
+_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "media_deleted_at"}
 
 
 def analysis(value: Analysis, base_url: str) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def webhook(endpoint: Endpoint) -> dict[str, Any]:
 
 def delivery(value: Delivery) -> dict[str, Any]:
     """Return one entry of the delivery log."""
-    return {"object": "delivery", **value.model_dump(mode="json")}
+    return {"object": "delivery", **value.model_dump(mode="json", exclude={"url"})}
 
 
 def page(entries: list[dict[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from bonafide import erasure, ingest
 from bonafide.errors import Gone, InvalidRequest, NotFound, TooLarge, Unprocessable
-from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem
+from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem, words
 from bonafide.ingest import NewAnalysis
 from bonafide.model import Analysis, State
 from bonafide.routing import Call, Route
@@ -15,15 +14,13 @@ from bonafide.settings import settings
 from bonafide.store import analyses
 from bonafide.telemetry import logger
 from bonafide.tokens import Scope
+from bonafide.waiting import FINISHED, wait
 
 from native import cursor, render
 from native.idempotency import Once, fingerprint, key
 from native.schemas import AnalysisQuery, CreateAnalysis, FormAnalysis, read, read_query
 
-__all__ = ["MAX_WAIT_S", "ROUTES", "existing"]
-
-MAX_WAIT_S = 25
-"""The longest that `Prefer: wait` holds a request; the gateway lets go after 29 s."""
+__all__ = ["ROUTES", "existing"]
 
 POLL_S = 2
 _ENVELOPE_BYTES = 16 * 1024  # what a form may add to its file
@@ -45,14 +42,14 @@ def create(call: Call) -> Response:
         )
     logger.append_keys(analysis_id=analysis.id)
     once.complete(_shown(call, analysis, created=True))
-    analysis, applied = _waited(call, analysis, started)
+    analysis, applied = wait(call, analysis, started, wish=call.request.prefer.wait_s)
     return _shown(call, analysis, created=True, headers=applied)
 
 
 def show(call: Call) -> Response:
     """GET /v1/analyses/{id}."""
     started = call.tools.now()
-    analysis, applied = _waited(call, existing(call), started)
+    analysis, applied = wait(call, existing(call), started, wish=call.request.prefer.wait_s)
     return _shown(call, analysis, headers=applied)
 
 
@@ -106,7 +103,7 @@ def _shown(
 ) -> Response:
     if analysis.state is State.DELETED:
         return gone(call, analysis)
-    done = analysis.state in render.FINISHED
+    done = analysis.state in FINISHED
     document = render.analysis(analysis, call.request.base_url)
     extra = dict(headers or {})
     if created:
@@ -114,23 +111,6 @@ def _shown(
     if not done:
         extra["Retry-After"] = str(POLL_S)
     return json_response(document, Status.ACCEPTED if created and not done else Status.OK, extra)
-
-
-def _waited(call: Call, analysis: Analysis, started: datetime) -> tuple[Analysis, dict[str, str]]:
-    """Look again until the analysis is finished or the client's patience (`Prefer: wait`) ends."""
-    wish = call.request.prefer.wait_s
-    if not wish:
-        return analysis, {}
-    seconds = min(wish, MAX_WAIT_S)
-    end, pause = started + timedelta(seconds=seconds), 0.2
-    while analysis.state not in render.FINISHED:
-        left = (end - call.tools.now()).total_seconds()
-        if left <= 0:
-            break
-        call.tools.sleep(min(pause, left))
-        pause = min(pause * 1.5, 1.5)
-        analysis = analyses.get(call.tenant, analysis.id) or analysis
-    return analysis, {"Preference-Applied": f"wait={seconds:g}"}
 
 
 # ---- reading a new analysis --------------------------------------------------------------------------
@@ -185,8 +165,7 @@ def _expected(form: Form) -> None:
 
 def _beside(form: Form) -> dict[str, Any]:
     """Return what stands beside the file: operations (repeated or with commas), options (JSON), reference."""
-    words = [word.strip() for part in form.all("operations") for word in part.text.split(",")]
-    value: dict[str, Any] = {"operations": [word for word in words if word]}
+    value: dict[str, Any] = {"operations": words(part.text for part in form.all("operations"))}
     options, reference = form.text("options"), form.text("client_reference")
     if options and len(options) > MAX_JSON_BYTES:
         raise TooLarge(f"Options may have {MAX_JSON_BYTES} bytes at most.")

@@ -16,9 +16,9 @@ from bonafide.policy import POLICIES
 from bonafide.routing import PUBLIC, Call, Route
 from bonafide.settings import settings
 from bonafide.store import claims
+from bonafide.waiting import MAX_WAIT_S
 
 from native import render
-from native.routes_analyses import MAX_WAIT_S
 from native.routes_uploads import LINK_S
 
 __all__ = ["FORMATS", "ROUTES"]

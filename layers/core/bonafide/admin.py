@@ -1,4 +1,4 @@
-"""The owner's own command: ``python -m bonafide.admin token --tenant NAME``.
+"""The owner's own command: ``python -m bonafide.admin token --tenant NAME``, ``… tenant --tenant NAME``.
 
 It uses the owner's AWS credentials and the same environment as a function (TABLE_NAME, MEDIA_BUCKET,
 EVENT_BUS_NAME; the stack's outputs name them). The first token of a tenant can only be made here.
@@ -14,22 +14,20 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from bonafide import clock, tokens
-from bonafide.errors import BonafideError
+from bonafide.errors import BonafideError, InvalidRequest
+from bonafide.policy import POLICIES
+from bonafide.store import tenants
+from bonafide.tenants import Plan, Tenant
 from bonafide.tokens import Scope
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] = clock.now) -> int:
-    """Run the command; returns the exit status. The token is printed once, alone on standard output."""
+    """Run the command; returns the exit status. A token is printed once, alone on standard output."""
     options = _parser().parse_args(arguments)
-    moment = now()
-    expires = moment + timedelta(days=options.days) if options.days else None
-    scopes = options.scope or [Scope.ALL.value]
     try:
-        record, plain = tokens.create(
-            options.tenant, name=options.name, scopes=scopes, now=moment, expires_at=expires
-        )
+        return int(options.run(options, now()))
     except ValidationError as error:
         missing = ", ".join(str(entry["loc"][0]).upper() for entry in error.errors())
         print(f"Set {missing} in the environment (the stack's outputs name them).", file=sys.stderr)
@@ -37,10 +35,29 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
     except BonafideError as error:
         print(error.detail, file=sys.stderr)
         return 1
+
+
+def _token(options: argparse.Namespace, moment: datetime) -> int:
+    expires = moment + timedelta(days=options.days) if options.days else None
+    scopes = options.scope or [Scope.ALL.value]
+    record, plain = tokens.create(
+        options.tenant, name=options.name, scopes=scopes, now=moment, expires_at=expires
+    )
     print(
         f"{record.id} for {record.tenant}: {' '.join(record.scopes)}. It is shown only now.", file=sys.stderr
     )
     print(plain)
+    return 0
+
+
+def _tenant(options: argparse.Namespace, moment: datetime) -> int:
+    if not tokens.TENANT.fullmatch(options.tenant):
+        raise InvalidRequest("A tenant's name is 1 to 40 of a-z, 0-9 and -, and begins with no -.")
+    known = tenants.get(options.tenant)
+    wanted = {name: getattr(options, name) for name in ("plan", "policy") if getattr(options, name)}
+    if wanted:
+        known = tenants.put(Tenant.model_validate(known.model_dump() | wanted), now=moment)
+    print(f"{known.id}: plan {known.plan}, policy {known.policy}", file=sys.stderr)
     return 0
 
 
@@ -54,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         "--scope", action="append", choices=[scope.value for scope in Scope], help="may repeat (default: *)"
     )
     token.add_argument("--days", type=int, help="days until it expires (default: never)")
+    token.set_defaults(run=_token)
+    tenant = commands.add_parser("tenant", help="say what a tenant may use; without options, show it")
+    tenant.add_argument("--tenant", required=True, help="1 to 40 of a-z, 0-9 and -")
+    tenant.add_argument("--plan", choices=[plan.value for plan in Plan], help="at first FREE")
+    tenant.add_argument("--policy", choices=list(POLICIES), help="verdict policy where none is asked for")
+    tenant.set_defaults(run=_tenant)
     return parser
 
 

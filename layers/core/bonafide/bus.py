@@ -43,6 +43,7 @@ def finished_event(analysis: Analysis, *, now: datetime) -> dict[str, Any]:
         "operations": [result.operation.value for result in analysis.results],
         "media_kind": analysis.media.kind.value if analysis.media else None,
         "client_reference": analysis.client_reference,
+        "dialect": analysis.dialect,
         "occurred_at": (analysis.completed_at or now).isoformat().replace("+00:00", "Z"),
     }
 

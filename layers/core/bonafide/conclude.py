@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bonafide import __version__, bus, cost, media
+from bonafide import __version__, bus, cost, media, slots
+from bonafide import credits as ledger
+from bonafide.findings import NAME
 from bonafide.fuse import fuse
 from bonafide.model import Analysis, Artifact, Finding, Operation, OperationResult, Outcome, State, Usage
 from bonafide.plan import catalogue, default_operations
 from bonafide.policy import policy
-from bonafide.store import analyses
+from bonafide.store import analyses, tenants
 from bonafide.telemetry import MetricUnit, logger, metrics
 
 __all__ = ["conclude", "fail", "tell"]
@@ -94,11 +96,9 @@ def _usages(event: Json) -> Iterable[Json]:
 
 def _keep_all(analysis: Analysis, findings: list[Finding]) -> Artifact:
     """Keep every finding in full: the row carries only a summary."""
-    key = media.artifact_key(analysis.tenant, analysis.id, "findings.json")
+    key = media.artifact_key(analysis.tenant, analysis.id, NAME)
     media.put_json(key, [f.model_dump(mode="json", exclude_none=True) for f in findings])
-    return Artifact(
-        name="findings.json", media_type="application/json", title="All findings in full", key=key
-    )
+    return Artifact(name=NAME, media_type="application/json", title="All findings in full", key=key)
 
 
 def _attach(results: tuple[OperationResult, ...], everything: Artifact) -> tuple[OperationResult, ...]:
@@ -112,7 +112,11 @@ def tell(tenant: str, analysis_id: str, *, now: datetime) -> Json:
     analysis = analyses.get(tenant, analysis_id)
     if analysis is None or analysis.state not in (State.COMPLETED, State.FAILED):
         return {"state": analysis.state.value if analysis else State.DELETED.value, "erase": False}
+    spent = ledger.close(analysis)
     if not analyses.is_published(tenant, analysis_id):
+        # Before the mark: what is at rest has given back its slot, and is counted.
+        tenants.meter(analysis, credits_=spent, now=now)
+        slots.finished(tenant, analysis_id)
         bus.publish(bus.finished_event(analysis, now=now))
         analyses.mark_published(tenant, analysis_id, at_rest=not analysis.options.zero_retention)
         name = "AnalysisCompleted" if analysis.state is State.COMPLETED else "AnalysisFailed"

@@ -43,7 +43,9 @@ def estimate(usages: Iterable[Usage], *, items: int, fetched: bool, polls: int =
         "requests": calls * 2 * PRICES["lambda_request"] + (1 + polls) * PRICES["api_request"],
         "transitions": transitions(items, fetched=fetched) * PRICES["transition"],
         "storage": (3 + 3 * items) * PRICES["s3_put"] + (2 + 2 * items) * PRICES["s3_get"],
-        "table": (8 + items) * 3 * PRICES["table_write"] + (6 + items + polls) * PRICES["table_read"],
+        # A row with indexes costs three; slot and queue 4, the month's count 8, the rate 1 a request.
+        "table": ((8 + items) * 3 + 12 + 1 + polls) * PRICES["table_write"]
+        + (15 + items + polls) * PRICES["table_read"],
         "events": PRICES["event"],
     }
     return {name: round(value, 9) for name, value in (parts | {"total": sum(parts.values())}).items()}

@@ -24,7 +24,7 @@ from bonafide.ids import IdFactory, new_id
 from bonafide.model import Word
 from bonafide.outbound import Posted, post
 from bonafide.store import webhooks as store
-from bonafide.store.webhooks import Attempt, Delivery, Endpoint
+from bonafide.store.webhooks import CALLBACK, Attempt, Delivery, Endpoint
 from bonafide.telemetry import MetricUnit, logger, metrics
 from bonafide.webhooks import (
     OFFSETS_S,
@@ -41,9 +41,10 @@ from bonafide.webhooks import (
     next_delay,
     sign,
     trial_event,
+    unsigned,
 )
 
-__all__ = ["decode", "receive", "redeliver", "send_test"]
+__all__ = ["decode", "deliver_raw", "receive", "redeliver", "send_test"]
 
 Clock = Callable[[], datetime]
 Poster = Callable[..., Posted]
@@ -128,6 +129,10 @@ def _attempt(due: _Due, *, clock: Clock, poster: Poster) -> None:
     if delivery is None:
         _repeated(due, now)
         return
+    if delivery.url:
+        secrets = store.signing_all(due.tenant, now)
+        _make(due.tenant, delivery, None, delivery.url, secrets, clock=clock, poster=poster, now=now)
+        return
     signing = store.signing(due.tenant, due.webhook_id, now)
     endpoint, secrets = signing or (None, [])
     if endpoint is None or not (endpoint.enabled or delivery.type is EventType.TEST):
@@ -135,13 +140,32 @@ def _attempt(due: _Due, *, clock: Clock, poster: Poster) -> None:
         change = {"state": "failed", "reason": reason, "next_attempt_at": None}
         store.record(due.tenant, delivery, delivery.model_copy(update=change))
         return
+    _make(due.tenant, delivery, endpoint, endpoint.url, secrets, clock=clock, poster=poster, now=now)
+
+
+def _make(
+    tenant: str,
+    delivery: Delivery,
+    endpoint: Endpoint | None,
+    url: str,
+    secrets: list[str],
+    *,
+    clock: Clock,
+    poster: Poster,
+    now: datetime,
+) -> None:
+    """Make the attempt that was claimed, log it, and see to what follows."""
     content = delivery.payload.encode()
-    headers = sign(secrets, delivery.event_id, int(now.timestamp()), content)
-    posted = poster(endpoint.url, content, headers, timeout_s=TIMEOUT_S)
+    stamp = int(now.timestamp())
+    signed = bool(secrets or endpoint)  # an endpoint always has a secret: without one it is an error
+    headers = (
+        sign(secrets, delivery.event_id, stamp, content) if signed else unsigned(delivery.event_id, stamp)
+    )
+    posted = poster(url, content, headers, timeout_s=TIMEOUT_S)
     after = _judged(delivery, posted, started=now, now=clock())
-    _tell(due.tenant, after)
-    if store.record(due.tenant, delivery, after):
-        _follow_up(due.tenant, after, endpoint, clock())
+    _tell(tenant, after)
+    if store.record(tenant, delivery, after):
+        _follow_up(tenant, after, endpoint, clock())
 
 
 def _repeated(due: _Due, now: datetime) -> None:
@@ -151,7 +175,7 @@ def _repeated(due: _Due, now: datetime) -> None:
         return
     if len(found.attempts) == due.number:
         endpoint = store.find(due.tenant, due.webhook_id)
-        if endpoint:
+        if endpoint or found.url:
             _follow_up(due.tenant, found, endpoint, now)
     elif found.state == "pending":
         raise Unavailable("this attempt is under way")
@@ -177,23 +201,30 @@ def _judged(delivery: Delivery, posted: Posted, *, started: datetime, now: datet
     return delivery.model_copy(update=change | {"next_attempt_at": now + timedelta(seconds=delay)})
 
 
-def _follow_up(tenant: str, delivery: Delivery, endpoint: Endpoint, now: datetime) -> None:
+def _follow_up(tenant: str, delivery: Delivery, endpoint: Endpoint | None, now: datetime) -> None:
     """Do what a logged attempt leads to. Safe to repeat: names, conditions and sets absorb it."""
     number = len(delivery.attempts)
-    if delivery.state == "delivered":
-        store.succeeded(tenant, endpoint, now)
-        return
     trial = delivery.type is EventType.TEST  # a person's try says nothing of the endpoint's health
-    if not trial:
-        store.failing(tenant, endpoint.id, now)
     if delivery.next_attempt_at:
         delay = max(0, round((delivery.next_attempt_at - now).total_seconds()))
         message = _message(tenant, delivery, number + 1)
         queue.later(message, delay_s=delay, name=f"{tenant}/{delivery.id}/{number + 1}", now=now)
-    elif delivery.reason == "gone":
-        _disable(tenant, endpoint.id, GONE, now)
     elif delivery.state == "exhausted" and not trial:
         queue.bury(_message(tenant, delivery, number) | {"reason": "exhausted"})
+    if endpoint:
+        _health(tenant, delivery, endpoint, trial=trial, now=now)
+
+
+def _health(tenant: str, delivery: Delivery, endpoint: Endpoint, *, trial: bool, now: datetime) -> None:
+    """Note what the attempt says of the endpoint; disable one that is gone or dead."""
+    if delivery.state == "delivered":
+        store.succeeded(tenant, endpoint, now)
+        return
+    if not trial:
+        store.failing(tenant, endpoint.id, now)
+    if delivery.reason == "gone":
+        _disable(tenant, endpoint.id, GONE, now)
+    elif delivery.state == "exhausted" and not trial:
         counted = store.gave_up(tenant, endpoint.id, delivery.id)
         why = dead(counted.exhausted, counted.failing_since, now) if counted else None
         if why:
@@ -215,6 +246,29 @@ def _tell(tenant: str, delivery: Delivery) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
     names = {"tenant": tenant, "webhook_id": delivery.webhook_id, "delivery_id": delivery.id}
     logger.info("webhook attempt", extra=names | {"state": delivery.state} | attempt.model_dump(mode="json"))
+
+
+def deliver_raw(
+    tenant: str, url: str, body: str, *, event_id: str, kind: EventType, occurred_at: datetime, now: datetime
+) -> Delivery:
+    """Queue a ready ``body`` for a URL that belongs to no endpoint: same retries, same guard, same log.
+
+    The same event for the same URL is one delivery, however often it is told. It is signed with every secret
+    of the tenant's endpoints, and goes without ``webhook-signature`` when there is none. Raises Unavailable.
+    """
+    fresh = Delivery(
+        id=delivery_id(f"{CALLBACK}:{url}", event_id, occurred_at),
+        webhook_id=CALLBACK,
+        event_id=event_id,
+        type=kind,
+        created_at=now,
+        payload=body,
+        url=url,
+    )
+    logged = store.open_(tenant, fresh)
+    if logged.state == "pending" and not logged.attempts:
+        queue.send(_message(tenant, logged, 1))
+    return logged
 
 
 def send_test(tenant: str, webhook_id: str, now: datetime, *, id_factory: IdFactory = new_id) -> Delivery:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bonafide import media, workflow
+from bonafide import credits as ledger
+from bonafide import media, slots, workflow
 from bonafide.model import Analysis, State
-from bonafide.store import analyses, table
+from bonafide.store import analyses, table, tenants
 
 __all__ = ["delete_analysis", "erase_media", "erase_traces", "forget"]
 
@@ -21,10 +22,12 @@ def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
         return False
     if analysis.state is not State.DELETED:
         erase_media(analysis)
+        tenants.meter(analysis, credits_=ledger.close(analysis), now=now)
         analyses.mark_deleted(tenant, analysis_id, now=now)
         if analysis.state in (State.QUEUED, State.RUNNING):
             # After the mark: the end of a run that was stopped must find nothing to record or to tell.
             workflow.stop(analysis_id)
+            slots.withdraw(tenant, analysis_id)
     erase_traces(tenant, analysis_id)
     return True
 
@@ -42,11 +45,11 @@ def erase_media(analysis: Analysis) -> None:
         table.delete(table.tenant_key(analysis.tenant, "UP", ref.key.rsplit("/", 1)[-1]))
 
 
-def forget(analysis: Analysis) -> None:
+def forget(analysis: Analysis, *, now: datetime) -> None:
     """Zero retention: the result stays; media, artifacts, working files, names and the address go."""
     erase_media(analysis)
     erase_traces(analysis.tenant, analysis.id)
-    analyses.forget_names(analysis.tenant, analysis.id)
+    analyses.forget_names(analysis.tenant, analysis.id, now=now)
     analyses.settle(analysis.tenant, analysis.id)
 
 

@@ -4,6 +4,7 @@
     ├── InvalidRequest            400  the request cannot be understood
     │   └── UnknownOperation      400
     ├── Unauthenticated           401
+    ├── InsufficientCredits       402  the month's credits do not cover it
     ├── Forbidden                 403  a known caller without the scope
     ├── NotFound                  404  absent, or another tenant's: the two look alike
     ├── MethodNotAllowed          405
@@ -15,6 +16,7 @@
     ├── RateLimited               429
     ├── Refused                        an address or media that we will not touch (400)
     └── Unavailable               503  broken infrastructure: worth a retry
+        └── StorageFull           503  the store takes no more bytes
 
 The numbers live in `http.py`; here are only the meanings. ``code`` is the stable machine name.
 """
@@ -28,11 +30,13 @@ __all__ = [
     "Conflict",
     "Forbidden",
     "Gone",
+    "InsufficientCredits",
     "InvalidRequest",
     "MethodNotAllowed",
     "NotFound",
     "RateLimited",
     "Refused",
+    "StorageFull",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
@@ -78,6 +82,12 @@ class Unauthenticated(BonafideError):
     """No credentials, or none that we issued."""
 
     code = "unauthenticated"
+
+
+class InsufficientCredits(BonafideError):
+    """The tenant's credits of this month do not cover what was asked for."""
+
+    code = "insufficient_credits"
 
 
 class Forbidden(BonafideError):
@@ -129,9 +139,16 @@ class Unprocessable(BonafideError):
 
 
 class RateLimited(BonafideError):
-    """Too many requests; ``retry_after_s`` says when to come back."""
+    """Too many requests: over ``limit`` in ``window_s`` seconds; ``retry_after_s`` says when to come back."""
 
     code = "rate_limited"
+
+    def __init__(
+        self, detail: str, *, retry_after_s: int | None = None, limit: int = 0, window_s: int = 0
+    ) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.limit = limit
+        self.window_s = window_s
 
 
 class Refused(BonafideError):
@@ -144,3 +161,9 @@ class Unavailable(BonafideError):
     """A part that we need does not answer; the same request may work later."""
 
     code = "unavailable"
+
+
+class StorageFull(Unavailable):
+    """The store takes no more bytes. S3 never says so; a store of the owner's own may."""
+
+    code = "storage_full"

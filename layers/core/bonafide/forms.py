@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from bonafide.errors import InvalidRequest, Unprocessable, UnsupportedMedia
 
-__all__ = ["Form", "Part", "Prefer", "loads", "read_form", "truth"]
+__all__ = ["Form", "Part", "Prefer", "loads", "read_form", "truth", "words"]
 
 MAX_PARTS = 64
 _TRUE = frozenset(("true", "1", "yes", "y", "on", "t"))
@@ -148,3 +149,8 @@ def truth(value: object) -> bool:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     raise Unprocessable("Write true or false.", code="invalid_boolean")
+
+
+def words(values: Iterable[str]) -> list[str]:
+    """Return the words of a list however it is written: repeated, with commas, both; blanks are nothing."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]

@@ -25,7 +25,7 @@ from bonafide.errors import (
     Unprocessable,
     UnsupportedMedia,
 )
-from bonafide.forms import Form, Part, Prefer, loads, read_form, truth
+from bonafide.forms import Form, Part, Prefer, loads, read_form, truth, words
 from bonafide.settings import settings
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ __all__ = [
     "problem",
     "status_of",
     "truth",
+    "words",
 ]
 
 PROBLEM = "application/problem+json"
@@ -57,6 +58,7 @@ _STATUS: dict[type[BonafideError], Status] = {
     InvalidRequest: Status.BAD_REQUEST,
     errors.Refused: Status.BAD_REQUEST,
     Unauthenticated: Status.UNAUTHORIZED,
+    errors.InsufficientCredits: Status.PAYMENT_REQUIRED,
     Forbidden: Status.FORBIDDEN,
     errors.NotFound: Status.NOT_FOUND,
     errors.MethodNotAllowed: Status.METHOD_NOT_ALLOWED,
@@ -105,11 +107,11 @@ class Request:
     base_url: str = ""
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Request:
-        """Read an API Gateway REST proxy event."""
+    def from_event(cls, event: Mapping[str, Any], *, base: str = "") -> Request:
+        """Read an API Gateway REST proxy event. ``base``: how every path of a dialect begins, see `_path`."""
         context = event.get("requestContext") or {}
         headers = _headers(event)
-        path, base = _path(event)
+        path, before = _path(event, base)
         own_id = str(context.get("requestId") or "")
         request_id = _echo(headers.get("x-request-id"), _PRINTABLE) or own_id
         return cls(
@@ -122,7 +124,7 @@ class Request:
             correlation_id=_echo(headers.get("x-correlation-id"), _PRINTABLE) or request_id,
             traceparent=_echo(headers.get("traceparent"), _TRACE),
             source_ip=str((context.get("identity") or {}).get("sourceIp") or ""),
-            base_url=settings().public_base_url.rstrip("/") or _origin(context, headers) + base,
+            base_url=settings().public_base_url.rstrip("/") or _origin(context, headers) + before,
         )
 
     @property
@@ -183,14 +185,25 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise InvalidRequest("The body's base64 is broken.") from error
 
 
-def _path(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Return our own path, and what stands before it (the stage, or a custom domain's base path)."""
+def _path(event: Mapping[str, Any], base: str) -> tuple[str, str]:
+    """Return our own path, and what stands before it (the stage, or a custom domain's base path).
+
+    A dialect's path begins with ``base`` however much of it the gateway took off: ``/api/v2`` is whole below
+    a custom domain, lacks ``/api`` where that is the stage's name, and is gone behind the local front.
+    """
     static = str(event.get("resource") or "/").partition("{")[0]
     path = re.sub(r"/{2,}", "/", str(event.get("path") or "/"))
     start = max(path.find(static.rstrip("/")), 0) if static.strip("/") else 0
-    own = path[start:]
+    own = _whole(path[start:], base) if base else path[start:]
     whole = re.sub(r"/{2,}", "/", str((event.get("requestContext") or {}).get("path") or path))
     return own, whole.removesuffix(own) if whole.endswith(own) else ""
+
+
+def _whole(path: str, base: str) -> str:
+    steps = base.split("/")[1:]
+    tails = ("/" + "/".join(steps[n:]) for n in range(len(steps)))
+    taken = next((tail for tail in tails if path == tail or path.startswith(tail + "/")), "")
+    return base + path.removeprefix(taken)
 
 
 def _origin(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:

@@ -11,22 +11,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bonafide import address, media, workflow
-from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
+from pydantic import JsonValue
+
+from bonafide import address, media, slots
+from bonafide import credits as ledger
+from bonafide.errors import Conflict, InsufficientCredits, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import digest
-from bonafide.model import Analysis, MediaRef, Operation, Options, Source, State
+from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
 from bonafide.settings import settings
-from bonafide.store import analyses, claims, table
+from bonafide.store import analyses, claims, table, tenants
 
-__all__ = ["NewAnalysis", "UploadTicket", "create", "from_drop", "new_upload"]
+__all__ = ["NewAnalysis", "UploadTicket", "create", "from_drop", "keep_upload", "new_upload"]
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True)
 class NewAnalysis:
-    """A request for an analysis; exactly one of ``inline``, ``upload_id`` and ``url`` is given."""
+    """A request for an analysis; exactly one of ``inline``, ``upload_id`` and ``url`` is given.
+
+    ``kind`` is the medium that the way in is for, if it is for one: a dialect with prices holds its credits.
+    """
 
     tenant: str
     inline: bytes | None = field(default=None, repr=False)
@@ -36,6 +42,9 @@ class NewAnalysis:
     operations: tuple[Operation, ...] = ()
     options: Options = field(default_factory=Options)
     client_reference: str | None = None
+    dialect: str | None = None
+    echo: dict[str, JsonValue] = field(default_factory=dict)
+    kind: MediaKind | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +89,43 @@ def new_upload(
     return UploadTicket(upload_id, url, fields, size or limit, expires)
 
 
+def keep_upload(
+    tenant: str,
+    data: bytes,
+    *,
+    filename: str | None,
+    life_s: int,
+    now: datetime,
+    new_id: Callable[[str], str],
+) -> str:
+    """Keep a small file for one later analysis within ``life_s`` seconds; returns its upload id.
+
+    Raises `InvalidRequest` (empty), `TooLarge`.
+    """
+    _bounded(data)
+    upload_id = new_id("up")
+    media.put(media.upload_key(tenant, upload_id), data)
+    expires = int(now.timestamp()) + life_s
+    table.put(
+        {
+            "pk": table.tenant_key(tenant, "UP", upload_id),
+            "sk": "META",
+            "filename": filename,
+            "expires": expires,
+            "ttl": expires,
+        }
+    )
+    return upload_id
+
+
 def create(
     new: NewAnalysis, *, now: datetime, new_id: Callable[[str], str], analysis_id: str | None = None
 ) -> Analysis:
-    """Keep the media, write the row, start the run; returns the analysis (an earlier one if claimed).
+    """Keep the media, write the row, start the run or queue it; the analysis (an earlier one if claimed).
 
     Raises `InvalidRequest`, `NotFound` (no such upload), `Conflict` (upload unfinished or used otherwise),
-    `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy).
+    `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy),
+    `InsufficientCredits` (a dialect with prices).
     """
     policy(new.options.policy)
     _check_window(new.options)
@@ -95,7 +134,7 @@ def create(
         source, ref = _inline(new, analysis_id)
     elif new.upload_id is not None:
         analysis_id = _claim_upload(new, now, analysis_id)
-        source, ref = _uploaded(new.tenant, new.upload_id)
+        source, ref = _uploaded(new.tenant, new.upload_id, now)
     elif new.url is not None:
         address.check(new.url, allow_loopback=settings().allow_loopback)
         source, ref = Source(type="url", url=new.url), None
@@ -130,6 +169,10 @@ def from_drop(
 def _begin(
     new: NewAnalysis, analysis_id: str, source: Source, ref: MediaRef | None, now: datetime
 ) -> Analysis:
+    owner = tenants.get(new.tenant)
+    options = new.options
+    if "policy" not in options.model_fields_set:
+        options = options.model_copy(update={"policy": owner.policy})
     wanted = Analysis(
         id=analysis_id,
         tenant=new.tenant,
@@ -137,25 +180,37 @@ def _begin(
         source=source,
         media_ref=ref,
         operations=tuple(dict.fromkeys(new.operations)),
-        options=new.options,
+        options=options,
         client_reference=new.client_reference,
+        dialect=new.dialect,
+        echo=new.echo,
         created_at=now,
     )
+    try:
+        ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
+    except InsufficientCredits:
+        if source.type == "inline" and ref is not None:
+            media.erase_prefix(ref.key)  # what is refused is not kept
+        raise
     analysis = analyses.create(wanted)
     if analysis.state is State.QUEUED:
-        workflow.start(analysis.tenant, analysis.id, analysis.source.type)
+        slots.submit(analysis, limit=owner.terms.concurrent)
     return analysis
 
 
 def _inline(new: NewAnalysis, analysis_id: str) -> tuple[Source, MediaRef]:
     body = new.inline or b""
+    _bounded(body)
+    ref = media.put(media.media_key(new.tenant, analysis_id), body)
+    return Source(type="inline", filename=new.filename), ref
+
+
+def _bounded(body: bytes) -> None:
     if not body:
         raise InvalidRequest("The file is empty.", code="empty_file")
     if len(body) > settings().inline_limit_bytes:
         limit = settings().inline_limit_bytes
         raise TooLarge(f"Inline files may have {limit} bytes at most; use POST /v1/uploads, a URL or a drop.")
-    ref = media.put(media.media_key(new.tenant, analysis_id), body)
-    return Source(type="inline", filename=new.filename), ref
 
 
 def _claim_upload(new: NewAnalysis, now: datetime, candidate_id: str) -> str:
@@ -170,9 +225,9 @@ def _claim_upload(new: NewAnalysis, now: datetime, candidate_id: str) -> str:
     )
 
 
-def _uploaded(tenant: str, upload_id: str) -> tuple[Source, MediaRef]:
+def _uploaded(tenant: str, upload_id: str, now: datetime) -> tuple[Source, MediaRef]:
     row = table.get(table.tenant_key(tenant, "UP", upload_id))
-    if row is None:
+    if row is None or row.get("expires", now.timestamp()) < now.timestamp():
         raise NotFound(f"There is no upload {upload_id}.")
     ref = MediaRef(key=media.upload_key(tenant, upload_id), sha256=row.get("sha256"))
     if media.size(ref) is None:

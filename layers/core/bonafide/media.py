@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from functools import lru_cache
+from http import HTTPStatus as Status
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bonafide.errors import Unavailable
+from bonafide.errors import StorageFull, Unavailable
 from bonafide.model import MediaRef
 from bonafide.settings import settings
 
@@ -61,8 +62,11 @@ def _call(method: str, **arguments: Any) -> Any:
     try:
         return getattr(client(), method)(Bucket=settings().media_bucket, **arguments)
     except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == 404:
             raise FileNotFoundError(str(arguments.get("Key"))) from error
+        if status == Status.INSUFFICIENT_STORAGE:
+            raise StorageFull("The bucket takes no more bytes.") from error
         raise Unavailable(f"the bucket refused {method}: {error.response['Error']['Code']}") from error
     except BotoCoreError as error:
         raise Unavailable(f"the bucket does not answer: {type(error).__name__}") from error

@@ -194,6 +194,7 @@ class Options(Word):
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
         None, max_length=64, description="0-based audio channels; all when absent."
     )
+    mix_channels: bool = Field(False, description="Mix these channels into one, reported as channel 0.")
     max_video_fps: float | None = Field(None, gt=0, le=60, description="Sample no more frames a second.")
     max_video_s: float | None = Field(None, gt=0, description="Analyse no more video than this.")
     extract_images: bool = Field(False, description="Give the pictures of a PDF as artifacts, within bounds.")
@@ -310,6 +311,7 @@ class Finding(Word):
     artifacts: tuple[Artifact, ...] = ()
     model: ModelRef | None = None
     item: str | None = None
+    channel: int | None = Field(None, ge=0, description="0-based audio channel; none if it is of all.")
     seconds: float | None = None
 
     def model_post_init(self, _context: Any) -> None:
@@ -380,6 +382,8 @@ class Analysis(Word):
     operations: tuple[Operation, ...] = Field((), description="As asked; empty means all that apply.")
     options: Options = Options()
     client_reference: str | None = Field(None, max_length=200)
+    dialect: str | None = Field(None, description="The API it came in through; none for the native one.")
+    echo: dict[str, JsonValue] = Field({}, description="What that dialect shows again; opaque to the core.")
     verdict: FileVerdict | None = None
     results: tuple[OperationResult, ...] = ()
     failure: Failure | None = None
@@ -391,3 +395,4 @@ class Analysis(Word):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     deleted_at: datetime | None = None
+    media_deleted_at: datetime | None = Field(None, description="When zero retention erased the media.")

@@ -25,6 +25,7 @@ POLICIES = {
     for p in (
         Policy(name="default", manipulated_at=0.85, genuine_at=0.15),
         Policy(name="strict", manipulated_at=0.95, genuine_at=0.05),
+        Policy(name="even", manipulated_at=0.5, genuine_at=0.5, certain=False),  # RES-45: a binary vendor
         Policy(name="table", manipulated_at=0.895, genuine_at=0.395, certain=False),  # VER-56
         Policy(name="reject70", manipulated_at=0.695, genuine_at=0.395, certain=False),  # VER-59
     )

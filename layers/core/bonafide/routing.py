@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from bonafide import clock
+from bonafide import clock, quota
 from bonafide.errors import BonafideError, MethodNotAllowed, NotFound
 from bonafide.http import Caller, Request, Response, caller, problem, status_of
 from bonafide.ids import IdFactory, new_id
+from bonafide.quota import Rate
 from bonafide.telemetry import logger
 
 __all__ = ["PUBLIC", "Call", "Route", "Router", "Tools"]
@@ -31,6 +32,7 @@ _SEGMENTS = {"name": r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"}
 _SEGMENT = r"[A-Za-z0-9_-]{1,64}"
 _NOBODY = Caller("", "", frozenset())
 Shape = Callable[..., Response]
+Meter = Callable[[Rate], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -71,36 +73,48 @@ class Router:
     """Finds the route, checks the caller, and turns every error into the dialect's shape.
 
     ``shape(error, request, headers)`` makes the answer of an error. Unknown paths are 404 and unknown
-    methods 405 before anybody is asked for a token.
+    methods 405 before anybody is asked for a token. ``base`` is how every path of the dialect begins.
+    Requests with a token count against the tenant's rate; ``meter`` makes the headers that say so on every
+    answer to a tenant that has one, 429 included.
     """
 
     def __init__(
-        self, routes: Iterable[Route], *, shape: Shape = problem, tools: Tools | None = None
+        self,
+        routes: Iterable[Route],
+        *,
+        shape: Shape = problem,
+        tools: Tools | None = None,
+        base: str = "",
+        meter: Meter = quota.fields,
     ) -> None:
         self.routes = tuple(routes)
+        self._base = base
         self._shape = shape
+        self._meter = meter
         self._tools = tools or Tools()
         self._table = [(_pattern(route.path), route) for route in self.routes]
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Answer an API Gateway REST proxy event. Never raises for what a client sent."""
         request: Request | None = None
+        metered: dict[str, str] = {}
         try:
-            request = Request.from_event(event)
-            response = self._run(request, event)
+            request = Request.from_event(event, base=self._base)
+            response = self._run(request, event, metered)
         except BonafideError as error:
             _log(error)
             response = self._shape(error, request)
         except Exception:  # noqa: BLE001 - logged with its trace; a client gets a problem, not a stack
             logger.exception("unexpected")
             response = self._shape(BonafideError("Something broke inside."), request)
-        return response.proxy(request)
+        return replace(response, headers=metered | dict(response.headers)).proxy(request)
 
-    def _run(self, request: Request, event: Mapping[str, Any]) -> Response:
+    def _run(self, request: Request, event: Mapping[str, Any], metered: dict[str, str]) -> Response:
         path = request.path.rstrip("/") or "/"
         found = [(route, match) for pattern, route in self._table if (match := pattern.fullmatch(path))]
         if not found:
             raise NotFound("There is nothing at this address.")
+        found = [one for one in found if "{" not in one[0].path] or found  # a word wins over a name
         method = "GET" if request.method == "HEAD" else request.method
         here = next(((route, match) for route, match in found if route.method == method), None)
         if here is None:
@@ -111,9 +125,19 @@ class Router:
         route, match = here
         who = _NOBODY if route.scope == PUBLIC else caller(event)
         logger.append_keys(tenant=who.tenant, token_id=who.token_id, correlation_id=request.correlation_id)
+        if route.scope != PUBLIC:
+            self._count(who, metered)
         if route.scope not in (PUBLIC, ANYONE):
             who.require(route.scope)
         return route.run(Call(request, who, match.groupdict(), self._tools))
+
+    def _count(self, who: Caller, metered: dict[str, str]) -> None:
+        """Count the request; what the answer's headers say of it goes into ``metered``."""
+        rate = quota.take(who.tenant, now=self._tools.now())
+        if rate is not None:
+            metered.update(self._meter(rate))
+            if rate.refused:
+                raise rate.error()
 
 
 def _pattern(path: str) -> re.Pattern[str]:

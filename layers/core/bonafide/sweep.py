@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
-from bonafide import conclude, erasure, workflow
+from bonafide import conclude, erasure, slots, workflow
+from bonafide import credits as ledger
 from bonafide.errors import Unavailable
 from bonafide.model import Analysis, State
 from bonafide.store import analyses
@@ -19,16 +21,35 @@ LONGEST_CALL = timedelta(minutes=16)
 """No function runs longer: what is erased after this stays erased."""
 
 
+PER_TENANT = 500
+"""Rows of one tenant that one sweep looks at, the oldest first: a long queue must not hide other tenants."""
+
+
 def sweep(*, now: datetime) -> int:
-    """Look at every analysis that is not at rest; returns how many were changed."""
-    changed = 0
+    """Look at what is not at rest, and at the slots of its tenants; returns how many were changed."""
+    changed, seen = 0, Counter[str]()
     for tenant, analysis_id in analyses.pending():
-        analysis = analyses.get(tenant, analysis_id)
+        seen[tenant] += 1
+        if seen[tenant] > PER_TENANT:
+            continue
         try:
-            changed += analysis is not None and _mend(analysis, now)
+            changed += _look(tenant, analysis_id, now)
         except Unavailable as error:  # one that cannot be mended now must not hold up the others
             logger.warning("not swept", extra={"analysis_id": analysis_id, "detail": error.detail})
+    for tenant in seen:
+        try:
+            changed += slots.reconcile(tenant)
+        except Unavailable as error:
+            logger.warning("not reconciled", extra={"tenant": tenant, "detail": error.detail})
     return changed
+
+
+def _look(tenant: str, analysis_id: str, now: datetime) -> bool:
+    analysis = analyses.get(tenant, analysis_id)
+    if analysis is None:  # credits were held for an analysis that was never made
+        ledger.release(tenant, analysis_id, held_before=now - PATIENCE)
+        return False
+    return _mend(analysis, now)
 
 
 def _mend(analysis: Analysis, now: datetime) -> bool:
@@ -36,6 +57,8 @@ def _mend(analysis: Analysis, now: datetime) -> bool:
     if analysis.state is State.DELETED:
         if analysis.deleted_at and now - analysis.deleted_at > LONGEST_CALL:
             erasure.erase_traces(tenant, analysis_id)
+            ledger.release(tenant, analysis_id)
+            slots.withdraw(tenant, analysis_id)
             analyses.settle(tenant, analysis_id)
             return True
         return False
@@ -44,8 +67,11 @@ def _mend(analysis: Analysis, now: datetime) -> bool:
     if analysis.state in (State.COMPLETED, State.FAILED):
         conclude.tell(tenant, analysis_id, now=now)
         if analysis.options.zero_retention:
-            erasure.forget(analysis)
+            erasure.forget(analysis, now=now)
         return True
+    if analysis.state is State.QUEUED and not slots.holds(tenant, analysis_id):
+        slots.wait(analysis)  # its process may have died before it could; `reconcile` dispatches
+        return False
     status = workflow.status(analysis_id)
     if status is None and analysis.state is State.QUEUED:
         workflow.start(tenant, analysis_id, analysis.source.type)

@@ -36,6 +36,7 @@ __all__ = [
     "next_delay",
     "sign",
     "trial_event",
+    "unsigned",
 ]
 
 TIMEOUT_S = 20.0
@@ -95,11 +96,16 @@ def sign(secrets: Sequence[str], message_id: str, timestamp: int, content: bytes
         raise ValueError("a message needs a secret, and an id without dots")
     signed = b"%s.%d.%s" % (message_id.encode(), timestamp, content)
     signatures = (hmac.digest(_key(secret), signed, hashlib.sha256) for secret in secrets)
+    joined = " ".join(f"v1,{base64.b64encode(s).decode()}" for s in signatures)
+    return unsigned(message_id, timestamp) | {"webhook-signature": joined}
+
+
+def unsigned(message_id: str, timestamp: int) -> dict[str, str]:
+    """Return the headers of an attempt for whose tenant there is no secret: a ready body, no endpoint."""
     return {
         "content-type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(f"v1,{base64.b64encode(s).decode()}" for s in signatures),
     }
 
 

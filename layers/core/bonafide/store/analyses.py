@@ -32,12 +32,15 @@ __all__ = [
     "finish",
     "forget_names",
     "get",
+    "index",
     "item_done",
+    "key",
     "list_",
     "mark_deleted",
     "mark_published",
     "media_fetched",
     "pending",
+    "pending_key",
     "set_stage",
     "settle",
 ]
@@ -46,6 +49,7 @@ SHARDS = 4
 _JSON = frozenset(
     (
         "source",
+        "echo",
         "media_ref",
         "media",
         "operations",
@@ -60,13 +64,20 @@ _JSON = frozenset(
 _OPEN = "#state IN (:queued, :running)"
 _OPEN_VALUES = {"queued": State.QUEUED.value, "running": State.RUNNING.value}
 _TOMBSTONE = frozenset(
-    ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at")
+    ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at", "metered")
 )
 _REMEMBERED = frozenset(Analysis.model_fields) - {"items_done"} | {"done_items", "published"}
 
 
-def _key(tenant: str, analysis_id: str) -> str:
+def key(tenant: str, analysis_id: str) -> str:
+    """Return the partition key of an analysis."""
     return tenant_key(tenant, "AN", analysis_id)
+
+
+def pending_key(tenant: str, analysis_id: str, what: str = "") -> Item:
+    """Return the attributes that show a row to the sweep; ``what`` tells rows of one analysis apart."""
+    suffix = f"#{what}" if what else ""
+    return {"gsi2pk": f"PENDING#{_shard(analysis_id)}", "gsi2sk": f"{analysis_id}#{tenant}{suffix}"}
 
 
 def _shard(analysis_id: str) -> str:
@@ -83,12 +94,11 @@ def to_item(analysis: Analysis) -> Item:
     item: Item = {name: dumps(value) if name in _JSON else value for name, value in plain.items()}
     shard = _shard(analysis.id)
     return item | {
-        "pk": _key(analysis.tenant, analysis.id),
+        "pk": key(analysis.tenant, analysis.id),
         "sk": "META",
         "gsi1pk": tenant_key(analysis.tenant, "ANALYSES", shard),
         "gsi1sk": analysis.id,
-        "gsi2pk": f"PENDING#{shard}",
-        "gsi2sk": f"{analysis.id}#{analysis.tenant}",
+        **pending_key(analysis.tenant, analysis.id),
         "ttl": int(analysis.created_at.timestamp()) + settings().retention_days * 86400,
     }
 
@@ -111,13 +121,13 @@ def create(analysis: Analysis) -> Analysis:
 
 def get(tenant: str, analysis_id: str) -> Analysis | None:
     """Return the analysis (a tombstone too), or ``None`` if this tenant never had it."""
-    item = table.get(_key(tenant, analysis_id))
+    item = table.get(key(tenant, analysis_id))
     return from_item(item) if item else None
 
 
 def _change(tenant: str, analysis_id: str, condition: str = _OPEN, **arguments: Any) -> Analysis | None:
     values = (_OPEN_VALUES if condition.startswith(_OPEN) else {}) | arguments.pop("values", {})
-    item = table.update(_key(tenant, analysis_id), condition=condition, values=values, **arguments)
+    item = table.update(key(tenant, analysis_id), condition=condition, values=values, **arguments)
     return from_item(item) if item else None
 
 
@@ -196,7 +206,7 @@ def fail(tenant: str, analysis_id: str, *, code: str, detail: str, now: datetime
 def mark_published(tenant: str, analysis_id: str, *, at_rest: bool) -> None:
     """The end has been told to the world. ``at_rest``: the sweep has nothing left to do either."""
     table.update(
-        _key(tenant, analysis_id),
+        key(tenant, analysis_id),
         set_={"published": True},
         remove=("gsi2pk", "gsi2sk") if at_rest else (),
         condition="#state <> :deleted",
@@ -206,7 +216,7 @@ def mark_published(tenant: str, analysis_id: str, *, at_rest: bool) -> None:
 
 def is_published(tenant: str, analysis_id: str) -> bool:
     """Whether the end of this analysis has been told already."""
-    return bool((table.get(_key(tenant, analysis_id)) or {}).get("published"))
+    return bool((table.get(key(tenant, analysis_id)) or {}).get("published"))
 
 
 def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
@@ -215,7 +225,7 @@ def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
     The tombstone stays in the pending index until the sweep has erased once more, after every function
     that was still running has ended.
     """
-    item = table.get(_key(tenant, analysis_id))
+    item = table.get(key(tenant, analysis_id))
     if item is None:
         return False
     if item["state"] != State.DELETED.value:
@@ -225,8 +235,7 @@ def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
                 "state": State.DELETED.value,
                 "stage": Stage.DONE.value,
                 "deleted_at": _text(now),
-                "gsi2pk": f"PENDING#{_shard(analysis_id)}",
-                "gsi2sk": f"{analysis_id}#{tenant}",
+                **pending_key(tenant, analysis_id),
             },
             # Also what the row did not hold a moment ago: a step may be writing now.
             remove=tuple((set(item) | _REMEMBERED) - _TOMBSTONE - {"state", "stage", "deleted_at"}),
@@ -236,22 +245,54 @@ def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
 
 def settle(tenant: str, analysis_id: str) -> None:
     """Take the row out of the pending index: it is at rest."""
-    table.update(_key(tenant, analysis_id), remove=("gsi2pk", "gsi2sk"))
+    table.update(key(tenant, analysis_id), remove=("gsi2pk", "gsi2sk"))
 
 
-def forget_names(tenant: str, analysis_id: str) -> None:
-    """Zero retention: drop the address, the file name, where media lay and which artifacts there were."""
+def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
+    """Zero retention: drop the address, the file name, where media lay and which artifacts there were.
+
+    Of what a dialect echoes only the member ``kept`` stays: nothing in it may name anybody.
+    """
     analysis = get(tenant, analysis_id)
     if analysis is None or analysis.state is State.DELETED:
         return
     source = {"type": analysis.source.type}
     results = [r.model_copy(update={"artifacts": ()}).model_dump(mode="json", exclude_defaults=True)
                for r in analysis.results]  # fmt: skip
+    kept = {"kept": analysis.echo["kept"]} if "kept" in analysis.echo else {}
+    erased = analysis.media_deleted_at or now
     table.update(
-        _key(tenant, analysis_id),
-        set_={"source": dumps(source), "results": dumps(results)},
+        key(tenant, analysis_id),
+        set_={
+            "source": dumps(source),
+            "results": dumps(results),
+            "echo": dumps(kept),
+            "media_deleted_at": _text(erased),
+        },
         remove=("media_ref",),
     )
+
+
+def index(tenant: str, *, dialect: str, limit: int) -> list[str]:
+    """Return the ids of a dialect's analyses that are not deleted, newest first, among the last ``limit``.
+
+    Reads only keys over the wire, but DynamoDB bills whole rows: for lists that promise a total.
+    """
+    rows = [
+        row
+        for n in range(SHARDS)
+        for row in table.page(
+            tenant_key(tenant, "ANALYSES", str(n)),
+            index="gsi1",
+            limit=limit,
+            newest_first=True,
+            only=("id", "state", "dialect"),
+        )
+    ]
+    newest = sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]
+    return [
+        row["id"] for row in newest if row.get("dialect") == dialect and row["state"] != State.DELETED.value
+    ]
 
 
 def list_(
@@ -307,9 +348,12 @@ def _matches(
     return not kind or (analysis.media is not None and analysis.media.kind is kind)
 
 
-def pending(limit: int = 200) -> Iterator[tuple[str, str]]:
-    """Yield (tenant, id) of analyses that are not at rest, oldest first within each shard."""
+def pending() -> Iterator[tuple[str, str]]:
+    """Yield (tenant, id) of what is not at rest, oldest first within each shard; a pair may come twice."""
     for n in range(SHARDS):
-        for row in table.page(f"PENDING#{n}", index="gsi2", limit=limit):
-            analysis_id, _, tenant = row["gsi2sk"].partition("#")
-            yield tenant, analysis_id
+        last: str | None = None
+        while rows := table.page(f"PENDING#{n}", index="gsi2", after=last, limit=1000):
+            for row in rows:
+                last = str(row["gsi2sk"])
+                analysis_id, tenant = last.split("#")[:2]
+                yield tenant, analysis_id

@@ -8,8 +8,10 @@ Throttles and 5xx become `errors.Unavailable`; a failed condition is a value (`F
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +24,9 @@ from bonafide.errors import Unavailable
 from bonafide.settings import settings
 
 __all__ = [
+    "Change",
     "Item",
+    "New",
     "batch_get",
     "delete",
     "dumps",
@@ -32,6 +36,7 @@ __all__ = [
     "put",
     "query",
     "tenant_key",
+    "together",
     "transact",
     "update",
 ]
@@ -41,6 +46,7 @@ _to = TypeSerializer().serialize
 _from = TypeDeserializer().deserialize
 _CONDITION = "ConditionalCheckFailedException"
 _BATCH = 100  # the most that DynamoDB reads in one call
+_TRIES = 8
 
 
 @lru_cache(maxsize=1)
@@ -126,42 +132,65 @@ def put(item: Item, *, only_if_absent: bool = False) -> bool:
     return True
 
 
-def update(
-    pk: str,
-    sk: str = "META",
-    *,
-    set_: Mapping[str, Any] | None = None,
-    remove: Sequence[str] = (),
-    add: Mapping[str, Any] | None = None,
-    drop: Mapping[str, Any] | None = None,
-    condition: str = "attribute_exists(pk)",
-    values: Mapping[str, Any] | None = None,
-) -> Item | None:
-    """Change attributes; returns the new item, or ``None`` if ``condition`` did not hold.
+@dataclass(frozen=True)
+class New:
+    """A row that must not exist yet."""
+
+    item: Item
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one row; see `update` for what its members may say."""
+
+    pk: str
+    sk: str = "META"
+    set_: Mapping[str, Any] | None = None
+    remove: Sequence[str] = ()
+    add: Mapping[str, Any] | None = None
+    drop: Mapping[str, Any] | None = None
+    condition: str = "attribute_exists(pk)"
+    values: Mapping[str, Any] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of UpdateItem, without the table's name."""
+        set_, add, drop = dict(self.set_ or {}), dict(self.add or {}), dict(self.drop or {})
+        clauses = []
+        if set_:
+            clauses.append("SET " + ", ".join(f"#{n} = :set_{n}" for n in set_))
+        if self.remove:
+            clauses.append("REMOVE " + ", ".join(f"#{n}" for n in self.remove))
+        if add:
+            clauses.append("ADD " + ", ".join(f"#{n} :add_{n}" for n in add))
+        if drop:
+            clauses.append("DELETE " + ", ".join(f"#{n} :drop_{n}" for n in drop))
+        expression = " ".join(clauses)
+        bound = {f":set_{n}": v for n, v in set_.items()} | {f":add_{n}": v for n, v in add.items()}
+        bound |= {f":drop_{n}": v for n, v in drop.items()}
+        bound |= {f":{n}": v for n, v in (self.values or {}).items()}
+        names = {*set_, *add, *drop, *self.remove, "state"}
+        arguments: dict[str, Any] = {
+            "Key": encode({"pk": self.pk, "sk": self.sk}),
+            "UpdateExpression": expression,
+            "ConditionExpression": self.condition or None,
+            "ExpressionAttributeValues": {k: _to(v) for k, v in bound.items()} or None,
+            "ExpressionAttributeNames": {
+                f"#{n}": n for n in names if f"#{n}" in expression + " " + self.condition
+            }
+            or None,
+        }
+        return {k: v for k, v in arguments.items() if v is not None}
+
+
+def update(pk: str, sk: str = "META", **change: Any) -> Item | None:
+    """Change attributes (see `Change`); returns the new item, or ``None`` if the condition did not hold.
 
     ``condition`` may use ``#name`` for every attribute in ``set_``/``remove``/``add``/``drop``, ``#state``,
     and ``:name`` for everything in ``values``. ``add`` adds to a number or unites a set, ``drop`` takes
-    members out of a set.
+    elements out of a set. A condition that an absent row fulfils (``""``: always) makes the row.
     """
-    set_, add, drop = dict(set_ or {}), dict(add or {}), dict(drop or {})
-    names = {*set_, *add, *drop, *remove, "state"}
-    expression, bound = _clauses(set_, remove, add, drop)
-    bound |= {f":{n}": v for n, v in (values or {}).items()}
-    arguments: dict[str, Any] = {"ConditionExpression": condition}
-    if bound:
-        arguments["ExpressionAttributeValues"] = {k: _to(v) for k, v in bound.items()}
-    arguments["ExpressionAttributeNames"] = {
-        f"#{n}": n for n in names if f"#{n}" in expression + " " + condition
-    } or None
-    arguments = {k: v for k, v in arguments.items() if v is not None}
     try:
-        answer = _call(
-            "update_item",
-            Key=encode({"pk": pk, "sk": sk}),
-            UpdateExpression=expression,
-            ReturnValues="ALL_NEW",
-            **arguments,
-        )
+        answer = _call("update_item", ReturnValues="ALL_NEW", **Change(pk, sk, **change).arguments())
     except ClientError:
         return None
     return decode(answer["Attributes"])
@@ -196,11 +225,12 @@ def page(
     after: str | None = None,
     limit: int = 100,
     newest_first: bool = False,
+    only: Sequence[str] = (),
 ) -> list[Item]:
     """Return up to ``limit`` items of one partition in sort-key order (exclusive ``before``/``after``).
 
     With ``index`` the keys are that index's (``gsi1pk``, ``gsi1sk``) and reads are eventually consistent.
-    At most one of ``prefix``, ``before``, ``after`` is used.
+    At most one of ``prefix``, ``before``, ``after`` is used. ``only`` names the attributes that are wanted.
     """
     pk_name, sk_name = (f"{index}pk", f"{index}sk") if index else ("pk", "sk")
     where, bound = "#pk = :pk", {":pk": pk}
@@ -217,6 +247,9 @@ def page(
         "ExpressionAttributeValues": {k: _to(v) for k, v in bound.items()},
         "ScanIndexForward": not newest_first,
     }
+    if only:
+        arguments["ProjectionExpression"] = ", ".join(f"#only_{name}" for name in only)
+        arguments["ExpressionAttributeNames"] |= {f"#only_{name}": name for name in only}
     items: list[Item] = []
     while len(items) < limit:  # DynamoDB ends a page at 1 MB, however few items that is
         answer = _call("query", Limit=limit - len(items), **arguments)
@@ -241,18 +274,41 @@ def query(pk: str, prefix: str = "", *, size: int = 100) -> Iterator[Item]:
 
 def transact(puts: Sequence[Item]) -> int | None:
     """Write all ``puts`` if none exists yet. Returns ``None``, or the index of the first that existed."""
+    return together(*(New(item) for item in puts))
+
+
+def together(*requests: New | Change) -> int | None:
+    """Do all or nothing. Returns ``None``, or the index of the first request whose condition did not hold.
+
+    Two transactions at once on one row make one of them fail; it is tried again a few times.
+    """
+    for attempt in range(_TRIES):
+        reasons = _transact([_request(request) for request in requests])
+        if "ConditionalCheckFailed" in reasons:
+            return reasons.index("ConditionalCheckFailed")
+        if not reasons:
+            return None
+        time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - spreads retries, guards nothing
+    raise Unavailable("the table is too busy for a transaction")
+
+
+def _request(request: New | Change) -> dict[str, Any]:
     name = settings().table_name
-    requests = [
-        {"Put": {"TableName": name, "Item": encode(i), "ConditionExpression": "attribute_not_exists(pk)"}}
-        for i in puts
-    ]
+    if isinstance(request, New):
+        put = {"Item": encode(request.item), "ConditionExpression": "attribute_not_exists(pk)"}
+        return {"Put": {"TableName": name, **put}}
+    return {"Update": {"TableName": name, **request.arguments()}}
+
+
+def _transact(requests: list[dict[str, Any]]) -> list[str]:
+    """Try once; returns why not, request by request, where conditions or other transactions forbade it."""
     try:
         client().transact_write_items(TransactItems=requests)
     except ClientError as error:
-        reasons = [r.get("Code") for r in error.response.get("CancellationReasons", ())]
-        if "ConditionalCheckFailed" in reasons:
-            return reasons.index("ConditionalCheckFailed")
+        reasons = [str(r.get("Code")) for r in error.response.get("CancellationReasons", ())]
+        if {"ConditionalCheckFailed", "TransactionConflict"} & set(reasons):
+            return reasons
         raise Unavailable(f"the table refused a transaction: {error.response['Error']['Code']}") from error
     except BotoCoreError as error:
         raise Unavailable(f"the table does not answer: {type(error).__name__}") from error
-    return None
+    return []

@@ -24,6 +24,7 @@ from bonafide.store.table import dumps, loads, tenant_key
 from bonafide.webhooks import OVERLAP, EventType, new_secret
 
 __all__ = [
+    "CALLBACK",
     "MAX_ENDPOINTS",
     "Attempt",
     "Delivery",
@@ -46,11 +47,15 @@ __all__ = [
     "record",
     "rotate",
     "signing",
+    "signing_all",
     "succeeded",
 ]
 
 MAX_ENDPOINTS = 20
 """Endpoints of one tenant; each event makes at most so many calls."""
+
+CALLBACK = "callback"
+"""Stands for the endpoint of deliveries that carry their own URL."""
 
 LIFETIME = timedelta(days=30)
 LEASE_S = 60
@@ -102,6 +107,7 @@ class Delivery(Word):
     redelivery_of: str | None = None
     created_at: datetime
     payload: str = Field(description="The JSON text that is signed and sent.")
+    url: str | None = Field(None, description="Of a ready body that belongs to no endpoint; see `CALLBACK`.")
 
 
 # ---- endpoints ---------------------------------------------------------------------------------------
@@ -235,6 +241,15 @@ def signing(tenant: str, webhook_id: str, now: datetime) -> tuple[Endpoint, list
     return _endpoint(row), [keys.decrypt(sealed, _context(tenant, webhook_id)) for sealed in valid]
 
 
+def signing_all(tenant: str, now: datetime) -> list[str]:
+    """Return every secret that signs for this tenant at ``now``: any of them verifies a ready body."""
+    found = []
+    for row in table.query(tenant_key(tenant), "WEBHOOK#"):
+        valid = [entry["sealed"] for entry in loads(row["secrets"]) if _valid(entry, now)]
+        found += [keys.decrypt(sealed, _context(tenant, row["id"])) for sealed in valid]
+    return found
+
+
 def enable(tenant: str, webhook_id: str) -> Endpoint:
     """Turn the endpoint on and forget its failures. Raises NotFound."""
     forget = ("disabled_reason", "disabled_at", "failing_since", "exhausted_ids")
@@ -316,6 +331,8 @@ def record(tenant: str, before: Delivery, after: Delivery) -> bool:
     attempts = [attempt.model_dump(mode="json") for attempt in after.attempts]
     change |= {"attempts": dumps(attempts), "made": len(attempts)}
     cleared = tuple(name for name, value in change.items() if value is None)
+    if after.url and after.state != "pending":
+        change["payload"] = ""  # a ready body may name people: once it is through, nobody needs it here
     changed = table.update(
         *_log(tenant, after.webhook_id, after.id),
         set_={name: value for name, value in change.items() if value is not None},

@@ -1,0 +1,16 @@
+"""The Phonexia dialect, /api/technology/experimental/authenticity-verification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bonafide.telemetry import instrument
+from phonexia.app import app
+
+__all__ = ["lambda_handler"]
+
+
+@instrument
+def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answer an API Gateway REST proxy event."""
+    return app(event)

@@ -1,0 +1,1 @@
+"""Phonexia's Authenticity Verification, spoken by Bonafide: wire models and translation only."""

@@ -1,0 +1,1 @@
+"""Resemble Detect's words for the core's: wire models and translation, nothing more."""
