@@ -117,6 +117,7 @@ def _made(
         yield "splice", f"Q{q2}", twin.data, None
     small = Image.open(io.BytesIO(splice.data)).convert("RGB")
     small = small.resize((round(small.width * 0.8), round(small.height * 0.8)), Image.Resampling.LANCZOS)
+    assert splice.mask is not None  # a splice has one
     mask = np.asarray(Image.fromarray(splice.mask).resize(small.size))
     yield "splice", "resized, Q80", encode(small, 80, 2), mask
     for q2 in (95, 90, 85):

@@ -84,7 +84,8 @@ class Model:
             values = columns @ (1 << np.arange(16, dtype=np.uint32))
             self.order.append(np.argsort(values, kind="stable").astype(np.uint32))
             self.starts.append(np.concatenate([[0], np.cumsum(np.bincount(values, minlength=65536))]))
-        self.calls = self.units = self.postings = 0
+        self.calls = self.postings = 0
+        self.units = 0.0
         self.full = 0
 
     def sizes(self) -> NDArray[Any]:
@@ -113,7 +114,8 @@ class Model:
 
 def measure(model: Model, queries: list[Fingerprint]) -> dict[str, float]:
     """Ask every query once; returns means a query."""
-    model.calls = model.units = model.postings = 0
+    model.calls = model.postings = 0
+    model.units = 0.0
     started = time.perf_counter()
     with (
         mock.patch.object(table, "client", return_value=model),

@@ -245,7 +245,7 @@ def recoded(
         stream.pix_fmt, stream.bit_rate = "yuv420p", rate
         count = 0
         for frame in old.decode(track):
-            if frame.time is None or frame.time < skip_s or count >= MOST_FRAMES:
+            if frame.time < skip_s or count >= MOST_FRAMES:
                 continue
             plain = frame.reformat(stream.width, stream.height, format="yuv420p")
             plain.pts, plain.time_base, count = count, 1 / Fraction(speed), count + 1

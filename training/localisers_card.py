@@ -108,7 +108,8 @@ def _left_out(measured: list[Measured], recipe: Recipe) -> list[dict[str, Any]]:
         forged = [m for m in here if m.kind == "forged"]
 
         def spoken(group: list[Measured], least: float = threshold) -> float:
-            return float(np.mean([m.score is not None and m.score >= least for m in group] or [0.0]))
+            heard = [m.score is not None and m.score >= least for m in group]
+            return float(np.mean(heard)) if heard else 0.0
 
         rows.append({
             "corpus": corpus, "genuine": len(genuine), "forged": len(forged), "threshold": threshold,
