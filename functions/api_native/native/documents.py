@@ -23,10 +23,11 @@ from bonafide.model import (
     Verdict,
 )
 from bonafide.store.webhooks import Attempt
-from bonafide.tenants import Plan
 from bonafide.tokens import Scope
 from bonafide.webhooks import EventType
 from pydantic import BaseModel, ConfigDict, Field
+
+from native.documents_account import Account, Credits, Document, Jobs, MonthUsage, RequestRate
 
 __all__ = [
     "Account",
@@ -62,12 +63,6 @@ __all__ = [
     "WebhookEvent",
     "WebhookList",
 ]
-
-
-class Document(BaseModel):
-    """Base of all: every member is always there."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class Cost(Document):
@@ -339,55 +334,6 @@ class Limits(Document):
     operations: list[Operation]
     policies: list[str]
     formats: dict[MediaKind, list[str]]
-
-
-class Jobs(Document):
-    """Analyses at once; more are queued, never refused."""
-
-    limit: int
-    running: int
-
-
-class RequestRate(Document):
-    """Requests in each window; more are 429 until it ends."""
-
-    limit: int
-    window_seconds: int
-
-
-class Credits(Document):
-    """Credits of this month. Analyses through this API cost none; other APIs have price lists."""
-
-    limit: int | None = Field(description="Null: unlimited.")
-    spent: int
-    held: int = Field(description="Reserved for analyses that have not ended.")
-    remaining: int | None = Field(description="Null: unlimited.")
-
-
-class MonthUsage(Document):
-    """What ended in a calendar month (UTC), deleted analyses included."""
-
-    month: str = Field(pattern="^[0-9]{4}-[0-9]{2}$")
-    analyses: int
-    failed: int
-    media: dict[MediaKind, int] = Field(description="Analyses by medium, where it was found out.")
-    seconds: float = Field(description="Duration of the media.")
-    bytes: int
-    credits: int
-
-
-class Account(Document):
-    """The tenant's plan, and what this month has used of it."""
-
-    object: Literal["account"]
-    tenant: str
-    plan: Plan
-    policy: str = Field(description="Verdict policy of analyses that name none.")
-    created_at: datetime | None = Field(description="Null: never described by the owner (plan FREE).")
-    jobs: Jobs
-    requests: RequestRate | None = Field(description="Null: unlimited.")
-    credits: Credits
-    usage: MonthUsage
 
 
 class Health(Document):

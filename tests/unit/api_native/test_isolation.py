@@ -13,6 +13,7 @@ from bonafide.ids import new_id
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer
 from tests.unit.api_native.conftest import Clock
+from tests.unit.test_known import hash_of
 
 Api = Callable[..., Answer]
 
@@ -25,6 +26,9 @@ def ids(aws: Aws, api: Api, clock: Clock) -> dict[str, str]:
     hook = api("POST", "/v1/webhooks", body={"url": "https://example.org/canary"}).json["id"]
     return {
         "analyses": made.id,
+        "known-media": api(
+            "POST", "/v1/known-media", body={"pdq": hash_of(1), "verdict": "known_fake", "title": "canary"}
+        ).json["id"],
         "tokens": tokens.create("acme", name="canary", scopes=["*"], now=clock.now())[0].id,
         "webhooks": hook,
         "delivery_id": api("POST", f"/v1/webhooks/{hook}/test").json["id"],
@@ -53,7 +57,7 @@ def test_every_address_with_a_foreign_id_is_not_found(
         collection = route.path.split("/")[2]
         path = route.path.replace("{id}", ids[collection]).replace("{delivery_id}", ids["delivery_id"])
         answer = api(route.method, re.sub(r"\{name\}", "findings.json", path), tenant="acme-2")
-        never_there = (route.method, route.path) == ("DELETE", "/v1/webhooks/{id}")
+        never_there = route.method == "DELETE" and collection in ("known-media", "webhooks")
         assert answer.status == (204 if never_there else 404), route
         assert b"canary" not in answer.body
     assert rows(aws, "acme") == before and objects(aws) == kept
@@ -61,12 +65,12 @@ def test_every_address_with_a_foreign_id_is_not_found(
 
 def test_the_same_addresses_work_for_their_owner(native: Any, api: Api, ids: dict[str, str]) -> None:
     """Otherwise a 404 would prove nothing."""
-    for collection in ("analyses", "webhooks"):
+    for collection in ("analyses", "known-media", "webhooks"):
         assert api("GET", f"/v1/{collection}/{ids[collection]}").status == 200
 
 
 def test_lists_are_the_callers_own(native: Any, api: Api, ids: dict[str, str]) -> None:
-    for collection in ("analyses", "tokens", "webhooks"):
+    for collection in ("analyses", "known-media", "tokens", "webhooks"):
         assert api("GET", f"/v1/{collection}").json["data"]
         assert api("GET", f"/v1/{collection}", tenant="acme-2").json["data"] == []
     account = api("GET", "/v1/account", tenant="acme-2").json
