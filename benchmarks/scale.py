@@ -47,7 +47,7 @@ def quotas(items: int = 1) -> list[Quota]:
         Quota("API Gateway requests a second", 10_000, calls, "yes"),
         Quota("Step Functions StartExecution a second", 300, 1, "yes"),
         Quota("Step Functions transitions a second", 5_000, cost.transitions(items, fetched=False), "yes"),
-        Quota("DynamoDB writes a second, whole table", 40_000, (8 + items) * 3, "yes"),
+        Quota("DynamoDB writes a second, whole table", 40_000, cost.table_writes(items, polls=POLLS), "yes"),
         Quota(
             "DynamoDB writes a second, one tenant's index shard", 1_000, (8 + items) / 4, "no: more shards"
         ),

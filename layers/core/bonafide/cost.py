@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from bonafide.model import Usage
 
-__all__ = ["PRICES", "estimate", "transitions"]
+__all__ = ["PRICES", "estimate", "table_writes", "transitions"]
 
 PRICES = {
     "lambda_gb_second": 0.0000133334,
@@ -31,6 +31,14 @@ def transitions(items: int, *, fetched: bool) -> int:
     return 7 + items + (1 if fetched else 0)
 
 
+def table_writes(items: int, *, polls: int) -> int:
+    """Return the write units of one analysis: its row, with two indexes, counts three times.
+
+    Slot and queue take 4, the month's count 8, the rate 1 a request.
+    """
+    return (8 + items) * 3 + 12 + 1 + polls
+
+
 def estimate(usages: Iterable[Usage], *, items: int, fetched: bool, polls: int = 2) -> dict[str, float]:
     """Return dollars by part, and their sum under ``total``.
 
@@ -43,8 +51,7 @@ def estimate(usages: Iterable[Usage], *, items: int, fetched: bool, polls: int =
         "requests": calls * 2 * PRICES["lambda_request"] + (1 + polls) * PRICES["api_request"],
         "transitions": transitions(items, fetched=fetched) * PRICES["transition"],
         "storage": (3 + 3 * items) * PRICES["s3_put"] + (2 + 2 * items) * PRICES["s3_get"],
-        # A row with indexes costs three; slot and queue 4, the month's count 8, the rate 1 a request.
-        "table": ((8 + items) * 3 + 12 + 1 + polls) * PRICES["table_write"]
+        "table": table_writes(items, polls=polls) * PRICES["table_write"]
         + (15 + items + polls) * PRICES["table_read"],
         "events": PRICES["event"],
     }
