@@ -31,7 +31,6 @@ __all__ = ["STACK", "assemble", "copies", "deploy", "digest", "load_template", "
 STACK = "bonafide"
 _CODE_BUCKET = "bonafide-deploy"
 _SOURCES = ("template.yaml", "statemachine", "functions", "layers")
-_API_TIMEOUT_S = 300  # 500 MiB on a busy machine; the local gateway has no limit of its own
 _SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".DS_Store")
 
 
@@ -80,8 +79,6 @@ def localize(template: Mapping[str, Any], root: Path, build: Path) -> dict[str, 
             code = build / name
             assemble(resource["Metadata"], root, code)
             _to_zip(resource, code)
-        if any(event["Type"] == "Api" for event in properties.get("Events", {}).values()):
-            properties["Timeout"] = _API_TIMEOUT_S
         for key in ("CodeUri", "ContentUri", "DefinitionUri"):
             if isinstance(properties.get(key), str) and not properties[key].startswith("s3://"):
                 properties[key] = str(root / properties[key])
@@ -196,6 +193,7 @@ def local_parameters(cloud: LocalCloud) -> dict[str, str]:
     """The template's parameters on one machine: as few work items at once as it has cores for."""
     return {
         "AllowLoopback": "true",
+        "ApiTimeoutSeconds": "300",  # 500 MiB on a busy machine; the local gateway waits
         "InlineLimitBytes": str(500 * 1024**2),  # nothing here limits a request: as much as any vendor takes
         "PublicBaseUrl": cloud.base_url,
         "LogRetentionDays": "1",

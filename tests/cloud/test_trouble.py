@@ -132,7 +132,7 @@ def is_erased(cloud: Cloud, api: Api, analysis_id: str) -> None:
     row = cloud.row(api.tenant, analysis_id)
     assert set(row) <= {
         "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "state", "stage",
-        "created_at", "deleted_at",
+        "created_at", "deleted_at", "metered",
     }  # fmt: skip
 
 

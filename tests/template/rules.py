@@ -198,7 +198,10 @@ def functions_are_bounded(template: Template) -> list[str]:
             wrong.append(f"{name}: any {permission['Principal']} may invoke")
     for name, properties in of(template, "AWS::Lambda::Function").items():
         wrong += [f"{name}: no {key}" for key in ("Timeout", "MemorySize") if key not in properties]
-        if name in called and properties.get("Timeout", 0) > 29:
+        seconds = properties.get("Timeout", 0)
+        if isinstance(seconds, dict):  # a parameter: on AWS its default
+            seconds = template["Parameters"][seconds["Ref"]]["Default"]
+        if name in called and seconds > 29:
             wrong.append(f"{name}: outlives the gateway's 29 s")
     return wrong
 

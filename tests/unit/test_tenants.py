@@ -17,7 +17,7 @@ import bonafide.store
 import pytest
 from bonafide import admin, conclude, erasure, ingest, media, tokens, workflow
 from bonafide.model import Analysis, MediaFacts, MediaKind, Options, Source, State
-from bonafide.store import analyses, claims, slots, table, tenants, webhooks
+from bonafide.store import analyses, claims, known, slots, table, tenants, webhooks
 from bonafide.tenants import PLANS, Plan, Quota, Tenant, month
 from bonafide.webhooks import EventType
 from hypothesis import given
@@ -198,6 +198,17 @@ class World:
                 created_at=NOW, payload=CANARY,
             ),
         )  # fmt: skip
+        self.entry = known.Entry(
+            id="km_1",
+            tenant=A,
+            kind="image",
+            pdq=("ab" * 32,),
+            verdict="known_fake",
+            title=CANARY,
+            created_at=NOW,
+        )
+        known.put(self.entry, "d1")
+        known.post(A, "0abab", "ab" * 32, "km_1")
         self.touched: list[str] = []
 
     def rows(self, tenant: str) -> list[Any]:
@@ -218,6 +229,14 @@ class World:
                 self._note(next(iter(request.values())))
             return transact(requests)
 
+        batch = table._call_batch
+
+        def batching(items: dict[str, Any]) -> Any:
+            for wish in items.values():
+                self.touched.extend(key["pk"]["S"] for key in wish["Keys"])
+            return batch(items)
+
+        patch.setattr(table, "_call_batch", batching)
         patch.setattr(table, "_call", calling)
         patch.setattr(table, "_transact", transacting)
 
@@ -228,7 +247,9 @@ class World:
     def arguments(self, function: Callable[..., Any]) -> dict[str, Any]:
         foreign = Tenant(id=B, plan=Plan.BASIC)
         facts = MediaFacts(kind=MediaKind.IMAGE, format="x", mime="x/y", bytes=1, sha256="0" * 64)
-        known: dict[str, Any] = {
+        given: dict[str, Any] = {
+            "entry": self.entry.model_copy(update={"tenant": B}), "entry_id": "km_1", "ids": ["km_1"],
+            "hashes": 1, "bucket": "0abab", "buckets": ["0abab"], "hash_": "ab" * 32, "digest": "d1",
             "tenant": foreign if function is tenants.put else B,
             "analysis": self.analysis.model_copy(update={"tenant": B}),
             "analysis_id": "an_1", "webhook_id": self.hook.id, "delivery_id": "dlv_1",
@@ -246,19 +267,19 @@ class World:
             "url": "https://example.org/b", "events": (), "dialect": "native", "batch_id": "bat_1",
         }  # fmt: skip
         if function is webhooks.deliveries or function is analyses.list_:
-            known["before"] = None
+            given["before"] = None
         if function.__module__.endswith("tokens"):
-            known["before"] = NOW
+            given["before"] = NOW
         wanted = {
             p.name: p
             for p in inspect.signature(function).parameters.values()
             if p.default is inspect.Parameter.empty
         }
         if "batch" in wanted:
-            known["batch"] = _batch(function)
-        missing = sorted(set(wanted) - set(known))
+            given["batch"] = _batch(function)
+        missing = sorted(set(wanted) - set(given))
         assert not missing, f"say in World.arguments what tenant B passes for {missing}"
-        return {name: known[name] for name in wanted}
+        return {name: given[name] for name in wanted}
 
 
 def _batch(function: Callable[..., Any]) -> Any:
