@@ -16,7 +16,7 @@ RATES = (1, 100, 10_000)
 # Seconds and memory as `make bench` measures them locally for a 1 MB JPEG, rounded up.
 PICTURE = (
     Usage(function="inspect", seconds=0.25, memory_mb=2048),
-    Usage(function="detect-image", seconds=0.9, memory_mb=3008),
+    Usage(function="detect-image", seconds=1.4, memory_mb=3008),
     Usage(function="conclude", seconds=0.15, memory_mb=1024),
 )
 API = Usage(function="api-native", seconds=0.12, memory_mb=1024)
