@@ -16,6 +16,7 @@ from typing import Any
 import bonafide.store
 import pytest
 from bonafide import admin, conclude, erasure, ingest, media, tokens, workflow
+from bonafide.ids import TENANT
 from bonafide.model import Analysis, MediaFacts, MediaKind, Options, Source, State
 from bonafide.store import analyses, claims, known, slots, table, tenants, webhooks
 from bonafide.tenants import PLANS, Plan, Quota, Tenant, month
@@ -129,7 +130,7 @@ def test_a_deleted_analysis_is_counted_too(own: Aws) -> None:
 
 # ---- isolation: keys ---------------------------------------------------------------------------------
 
-NAMES = st.from_regex(tokens.TENANT, fullmatch=True)
+NAMES = st.from_regex(TENANT, fullmatch=True)
 PARTS = st.lists(st.text(alphabet="abcAN#/_-09", max_size=8), max_size=3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bonafide import clock
 from bonafide import credits as ledger
 from bonafide.http import Response, json_response
 from bonafide.model import MediaKind
@@ -37,7 +38,7 @@ def document(
         "tenant": tenant.id,
         "plan": tenant.plan.value,
         "policy": tenant.policy,
-        "created_at": tenant.created_at.isoformat().replace("+00:00", "Z") if tenant.created_at else None,
+        "created_at": clock.text(tenant.created_at) if tenant.created_at else None,
         "jobs": {"limit": tenant.terms.concurrent, "running": running},
         "requests": {"limit": requests.limit, "window_seconds": requests.window_s} if requests else None,
         "credits": {

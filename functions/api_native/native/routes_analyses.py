@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bonafide import erasure, ingest
+from bonafide import clock, erasure, ingest
 from bonafide.errors import Gone, InvalidRequest, NotFound, TooLarge, Unprocessable
 from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem, words
 from bonafide.ingest import NewAnalysis
@@ -90,7 +90,7 @@ def existing(call: Call) -> Analysis:
 
 def gone(call: Call, analysis: Analysis) -> Response:
     """Return what is left of a deleted analysis: when it was erased."""
-    when = analysis.deleted_at.isoformat().replace("+00:00", "Z") if analysis.deleted_at else None
+    when = clock.text(analysis.deleted_at) if analysis.deleted_at else None
     return problem(Gone("This analysis was erased."), call.request, deleted_at=when)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bonafide import ingest, media
+from bonafide import clock, ingest, media
 from bonafide.errors import NotFound
 from bonafide.http import MAX_JSON_BYTES, Response, Status, json_response
 from bonafide.model import State
@@ -38,7 +38,7 @@ def create(call: Call) -> Response:
         "url": ticket.url,
         "fields": ticket.fields,
         "max_bytes": ticket.max_bytes,
-        "expires_at": ticket.expires_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": clock.text(ticket.expires_at),
     }
     return json_response(document, Status.CREATED)
 
@@ -65,7 +65,7 @@ def show_artifact(call: Call) -> Response:
     if "application/json" not in call.request.headers.get("accept", ""):
         return Response(Status.TEMPORARY_REDIRECT, b"", {"Location": url})
     expires = call.tools.now() + timedelta(seconds=LINK_S)
-    return json_response({"url": url, "expires_at": expires.isoformat().replace("+00:00", "Z")})
+    return json_response({"url": url, "expires_at": clock.text(expires)})
 
 
 ROUTES = (

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bonafide import clock, tokens
 from bonafide.errors import BonafideError, InvalidRequest
+from bonafide.ids import TENANT
 from bonafide.policy import POLICIES
 from bonafide.store import tenants
 from bonafide.tenants import Plan, Tenant
@@ -51,7 +52,7 @@ def _token(options: argparse.Namespace, moment: datetime) -> int:
 
 
 def _tenant(options: argparse.Namespace, moment: datetime) -> int:
-    if not tokens.TENANT.fullmatch(options.tenant):
+    if not TENANT.fullmatch(options.tenant):
         raise InvalidRequest("A tenant's name is 1 to 40 of a-z, 0-9 and -, and begins with no -.")
     known = tenants.get(options.tenant)
     wanted = {name: getattr(options, name) for name in ("plan", "policy") if getattr(options, name)}

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bonafide import clock
 from bonafide.errors import Unavailable
 from bonafide.ids import digest
 from bonafide.model import Analysis
@@ -44,7 +45,7 @@ def finished_event(analysis: Analysis, *, now: datetime) -> dict[str, Any]:
         "media_kind": analysis.media.kind.value if analysis.media else None,
         "client_reference": analysis.client_reference,
         "dialect": analysis.dialect,
-        "occurred_at": (analysis.completed_at or now).isoformat().replace("+00:00", "Z"),
+        "occurred_at": clock.text(analysis.completed_at or now),
     }
 
 

@@ -8,12 +8,14 @@ import secrets
 import time
 from collections.abc import Callable
 
-__all__ = ["IdFactory", "digest", "from_uuid", "new_id", "to_uuid"]
+__all__ = ["TENANT", "IdFactory", "digest", "from_uuid", "new_id", "to_uuid"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32, lower case
 _ULID = re.compile(r"[a-z]+_([0-7][0-9abcdefghjkmnpqrstvwxyz]{25})")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 IdFactory = Callable[[str], str]
+TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""A tenant's name: what keys, tokens and drop folders are made of."""
 
 
 def new_id(prefix: str) -> str:

@@ -6,7 +6,6 @@ the execution are each idempotent for that id, so whoever retries after a crash 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,15 +15,13 @@ from pydantic import JsonValue
 from bonafide import address, media, slots
 from bonafide import credits as ledger
 from bonafide.errors import Conflict, InsufficientCredits, InvalidRequest, NotFound, TooLarge
-from bonafide.ids import digest
+from bonafide.ids import TENANT, digest
 from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
 from bonafide.settings import settings
 from bonafide.store import analyses, claims, table, tenants
 
 __all__ = ["NewAnalysis", "UploadTicket", "create", "from_drop", "keep_upload", "new_upload"]
-
-TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True)

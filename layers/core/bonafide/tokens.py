@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bonafide.errors import Forbidden, Unavailable, Unprocessable
+from bonafide.ids import TENANT
 from bonafide.store import tokens as store
 from bonafide.store.tokens import TokenRecord
 
@@ -33,7 +34,6 @@ __all__ = [
     "revoke",
 ]
 
-TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TOKEN = re.compile(r"bf_([a-z0-9][a-z0-9-]{0,39})_([A-Za-z0-9_-]{43})")
 _TOUCH = timedelta(minutes=1)
 _NOBODY = "0" * 64

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from bonafide import clock
 from bonafide.ids import digest
 
 __all__ = [
@@ -209,5 +210,5 @@ def trial_event(webhook_id: str, event_id: str, now: datetime) -> dict[str, Any]
         "event_id": event_id,
         "type": EventType.TEST.value,
         "webhook_id": webhook_id,
-        "occurred_at": now.isoformat().replace("+00:00", "Z"),
+        "occurred_at": clock.text(now),
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from bonafide import clock
 from bonafide.model import (
     Analysis,
     FileVerdict,
@@ -84,10 +85,6 @@ def _shard(analysis_id: str) -> str:
     return str(ord(analysis_id[-1]) % SHARDS)
 
 
-def _text(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z")
-
-
 def to_item(analysis: Analysis) -> Item:
     """Return the row of a new analysis, with its index keys and its expiry."""
     plain = analysis.model_dump(mode="json", exclude_none=True, exclude={"items_done"})
@@ -153,7 +150,7 @@ def begin_detection(
             "stage": Stage.DETECTING.value,
             "media": dumps(media.model_dump(mode="json", exclude_none=True)),
             "items_total": items_total,
-            "started_at": _text(now),
+            "started_at": clock.text(now),
         },
     )
 
@@ -184,7 +181,7 @@ def finish(
             "results": dumps([r.model_dump(mode="json", exclude_defaults=True) for r in results]),
             "versions": dumps(versions),
             "cost_usd": dumps(cost_usd),
-            "completed_at": _text(now),
+            "completed_at": clock.text(now),
         },
     )
 
@@ -198,7 +195,7 @@ def fail(tenant: str, analysis_id: str, *, code: str, detail: str, now: datetime
             "state": State.FAILED.value,
             "stage": Stage.DONE.value,
             "failure": dumps({"code": code, "detail": detail}),
-            "completed_at": _text(now),
+            "completed_at": clock.text(now),
         },
     )
 
@@ -234,7 +231,7 @@ def mark_deleted(tenant: str, analysis_id: str, *, now: datetime) -> bool:
             set_={
                 "state": State.DELETED.value,
                 "stage": Stage.DONE.value,
-                "deleted_at": _text(now),
+                "deleted_at": clock.text(now),
                 **pending_key(tenant, analysis_id),
             },
             # Also what the row did not hold a moment ago: a step may be writing now.
@@ -267,7 +264,7 @@ def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
             "source": dumps(source),
             "results": dumps(results),
             "echo": dumps(kept),
-            "media_deleted_at": _text(erased),
+            "media_deleted_at": clock.text(erased),
         },
         remove=("media_ref",),
     )
