@@ -119,6 +119,20 @@ def test_a_deleted_one_leaves_queue_and_slot(runs: Runs) -> None:
     assert runs.order == ["an_1", "an_3"] and store.holders("acme") == {"an_3"}
 
 
+def test_a_deletion_between_the_look_and_the_start(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = workflow.start
+
+    def deleted_first(tenant: str, analysis_id: str, source: str) -> None:
+        erasure.delete_analysis(tenant, analysis_id, now=NOW)
+        start(tenant, analysis_id, source)
+
+    monkeypatch.setattr(workflow, "start", deleted_first)
+    submit("acme", "an_1")
+    assert runs.order == ["an_1"]
+    assert not runs.running
+    assert not store.holders("acme")
+
+
 def test_a_start_that_fails_for_the_next_does_not_spoil_the_end_of_this_one(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +318,7 @@ class Overlap(RuleBasedStateMachine):
         self.made: list[str] = []
         self.deleted: set[str] = set()
         self.tasks: list[Task] = []
+        self.died = False
         plan(self.tenant, value)
 
     def spawn(self, work: Callable[..., object], *arguments: Any, **named: Any) -> None:
@@ -351,6 +366,7 @@ class Overlap(RuleBasedStateMachine):
     def die(self, pick: int) -> None:
         if alive := [task for task in self.tasks if not task.done]:
             alive[pick % len(alive)].step(die=True)
+            self.died = True
 
     def within_the_limit(self) -> None:
         running = self.runs.running & set(self.made) - self.deleted
@@ -363,6 +379,9 @@ class Overlap(RuleBasedStateMachine):
         for task in self.tasks:
             while not task.done:
                 task.step()
+        if not self.died:
+            running = [analyses.get(self.tenant, name) for name in self.runs.running & set(self.made)]
+            assert not [a.id for a in running if a and a.state is State.DELETED], "deleted, and it still runs"
         _ends_well(self.tenant, self.made, self.runs)
 
 

@@ -95,14 +95,21 @@ def _start(tenant: str, analysis_id: str) -> bool:
     An analysis ends first and gives its slot back then, so one that is open *after* the claim has yet to give
     it back: no slot is lost between the two.
     """
-    analysis = analyses.get(tenant, analysis_id)
-    is_open = analysis is not None and analysis.state in _OPEN
-    if analysis is not None and is_open:
+    analysis = _still_open(tenant, analysis_id)
+    if analysis is not None:
         workflow.start(tenant, analysis_id, analysis.source.type)
-    else:
+        analysis = _still_open(tenant, analysis_id)
+        if analysis is None:  # deleted between the look and the start: its deletion found no run to stop
+            workflow.stop(analysis_id)
+    if analysis is None:
         store.release(tenant, analysis_id)
     store.dequeue(tenant, analysis_id)
-    return is_open
+    return analysis is not None
+
+
+def _still_open(tenant: str, analysis_id: str) -> Analysis | None:
+    analysis = analyses.get(tenant, analysis_id)
+    return analysis if analysis is not None and analysis.state in _OPEN else None
 
 
 def withdraw(tenant: str, analysis_id: str) -> None:
