@@ -1,6 +1,7 @@
 """``python -m localcloud.score OPERATION DIR OUT``: one operation over a folder, without any cloud.
 
-One JSON line a file, in the order of the sorted paths: path, outcome, p_fake, llr, reason, model, seconds.
+One JSON line a file, in the order of the sorted paths: path, outcome, verdict (policy ``default``), p_fake,
+interval, llr, reason, model (of more than one, the strongest), seconds. Planned and fused as an analysis is.
 A bad file is a line like any other. Interrupted, it leaves the lines that are done.
 """
 
@@ -16,11 +17,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, WorkItem
+from bonafide.fuse import fuse_operation
+from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome
+from bonafide.plan import plan
+from bonafide.policy import policy
 from bonafide_inference.inspect import Refusal, inspect
-from bonafide_inference.registry import discover, run_item
+from bonafide_inference.registry import catalogue, run_item
 
 __all__ = ["main", "score_file"]
+
+MAX_ITEMS = 40
+"""Work items of one file, as deployed (template.yaml, settings.py)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,18 +80,24 @@ def score_file(path: str, operation: Operation, *, models_dir: str | None = None
     started = time.monotonic()
     try:
         media = inspect(path)
-        finding = (
-            _refused(media, operation)
+        findings = (
+            [_refused(media, operation)]
             if isinstance(media, Refusal)
             else _ask(path, media, operation, models_dir)
         )
     except OSError as error:
         words = error.strerror or type(error).__name__
-        finding = Finding(operation=operation, outcome=Outcome.FAILED, reason="unreadable_file", detail=words)
+        findings = [
+            Finding(operation=operation, outcome=Outcome.FAILED, reason="unreadable_file", detail=words)
+        ]
+    result = fuse_operation(operation, findings, policy("default"))
+    strongest = max(findings, key=_weight, default=None)
+    model = strongest.model if strongest else None
     return {
-        "path": path, "outcome": str(finding.outcome), "p_fake": finding.p_fake, "llr": finding.llr,
-        "reason": finding.reason, "detail": finding.detail,
-        "model": f"{finding.model.name}@{finding.model.version}" if finding.model else None,
+        "path": path, "outcome": str(result.outcome), "verdict": str(result.verdict),
+        "p_fake": result.p_fake, "interval": result.interval and [result.interval.low, result.interval.high],
+        "llr": result.llr, "reason": result.reason, "detail": result.detail,
+        "model": f"{model.name}@{model.version}" if model else None,
         "seconds": round(time.monotonic() - started, 4),
     }  # fmt: skip
 
@@ -95,22 +108,14 @@ def _refused(refusal: Refusal, operation: Operation) -> Finding:
     return Finding(operation=operation, outcome=outcome, reason=refusal.code, detail=refusal.detail)
 
 
-def _ask(path: str, media: MediaFacts, operation: Operation, models_dir: str | None) -> Finding:
-    """Run the operation's detectors of every kind that takes this media; the strongest score speaks."""
-    kinds = sorted({
-        folder.manifest.kind
-        for folder in discover(models_dir)
-        if folder.manifest.operation == operation and media.kind in folder.manifest.media_kinds
-    })  # fmt: skip
+def _ask(path: str, media: MediaFacts, operation: Operation, models_dir: str | None) -> list[Finding]:
+    """Run the work items that an analysis of this file with this operation would have, one by one."""
+    options = Options(visualize=False)
     findings: list[Finding] = []
-    for kind in kinds:
-        item = WorkItem(id=f"score-{kind}", detector=kind, operations=(operation,))
+    for item in plan(media, (operation,), options, catalogue(models_dir), max_items=MAX_ITEMS):
         with tempfile.TemporaryDirectory(prefix="bonafide-score-") as workdir:
-            options = Options(visualize=False)
             findings += run_item(path, media, item, options, workdir, models_dir=models_dir)
-    if not findings:
-        return Finding(operation=operation, outcome=Outcome.NOT_APPLICABLE, reason="no_detector")
-    return max(findings, key=_weight)
+    return findings
 
 
 _RANK = {Outcome.SCORED: 3, Outcome.INCONCLUSIVE: 2, Outcome.FAILED: 1, Outcome.NOT_APPLICABLE: 0}
