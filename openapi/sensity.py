@@ -110,10 +110,12 @@ SAID = {
         "What ended within the last day and was told to nobody is delivered now. The same URL again is the"
         " same webhook. https only.",
         "NewWebhook",
-        (409, 415),
+        (404, 409, 415),
     ),
-    ("GET", "/webhooks/{event}"): Said("listWebhooks", "Get the URLs of an event", "", "Webhooks"),
-    ("DELETE", "/webhooks/{event}"): Said("deleteWebhooks", "Delete all URLs of an event", "", "Done"),
+    ("GET", "/webhooks/{event}"): Said("listWebhooks", "Get the URLs of an event", "", "Webhooks", (404,)),
+    ("DELETE", "/webhooks/{event}"): Said(
+        "deleteWebhooks", "Delete all URLs of an event", "", "Done", (404,)
+    ),
     ("DELETE", "/webhooks/{event}/{id}"): Said(
         "deleteWebhook", "Delete a URL of an event", "", "Done", (404,)
     ),

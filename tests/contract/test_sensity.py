@@ -225,7 +225,7 @@ class Both(Wire):
     """Sends Basic where the document says so, else the bearer's token."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        if "/auth/" in str(request.url):
+        if "/auth/" in str(request.url) and "Authorization" in request.headers:
             request.headers.update(basic(self.deployed.token))
         return super().send(request, **options)
 

@@ -226,7 +226,7 @@ class VoiceAnalysisReport(Report):
 class ForensicAnalysisResult(Document):
     """SEN-69 … SEN-74."""
 
-    document_details: dict[str, Any] = Field(description="The file's facts; `docs/models` says which.")
+    document_details: dict[str, Any] = Field(description="The file's facts; the detectors' cards say which.")
     extracted_images: list[str] = Field([], description="Base64; of a PDF, if asked for.")
     red_flags: dict[str, str] = Field(
         description="Warnings by name, only those that were triggered: `suspect_software_editing`,"
