@@ -261,7 +261,7 @@ def receiver(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
         if done.returncode:
             pytest.skip("npm cannot reach its registry")
         (place / "done").touch()
-    port = free_port()
+    port = free_port(3000)
     script = place / f"index-{port}.js"
     script.write_text(RECEIVER.replace("3000", str(port)))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}

@@ -143,7 +143,7 @@ def curl(sample: str, base_url: str, **replaced: str) -> tuple[int, Any]:
     """Run a sample against another host; returns status and JSON. ``replaced``: by placeholder."""
     for name, value in {HOST: base_url, **replaced}.items():
         sample = sample.replace(name, value)
-    words = shlex.split(sample)
+    words = shlex.split(sample.replace("\\\n", " "))
     done = subprocess.run(
         [*words, "--silent", "--show-error", "--write-out", "\n%{http_code}"],
         capture_output=True,
