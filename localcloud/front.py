@@ -2,9 +2,9 @@
 
 A REST API's own address on the embedded cloud carries its id, which changes with every new stack.
 The front maps ``/v1/...`` to the native API, and ``/<base path>/...`` to the API of a dialect, as
-API Gateway's base-path mappings do (the base path is taken off). It streams bodies both ways, leaves
-the path untouched otherwise (repeated slashes, percent escapes), and says where it was reached in
-``X-Forwarded-*``. Presigned URLs do not pass here: they name the gateway's own port.
+API Gateway's base-path mappings do (the base path is taken off, unless the API has several). It streams
+bodies both ways, leaves the path untouched otherwise (repeated slashes, percent escapes), and says where it
+was reached in ``X-Forwarded-*``. Presigned URLs do not pass here: they name the gateway's own port.
 """
 
 from __future__ import annotations
@@ -41,11 +41,15 @@ _HOP_BY_HOP = frozenset(
 
 @dataclass(frozen=True)
 class Route:
-    """Requests under ``prefix`` go to this REST API; the empty prefix takes all that is left."""
+    """Requests under ``prefix`` go to this REST API; the empty prefix takes all that is left.
+
+    ``whole``: the prefix stays on the path, because the API is reached under several and tells them apart.
+    """
 
     prefix: str
     api_id: str
     stage: str = "api"
+    whole: bool = False
 
 
 class BadRequest(Exception):
@@ -56,17 +60,20 @@ def routes_from_outputs(outputs: Mapping[str, str]) -> tuple[Route, ...]:
     """Read the table from the stack's outputs, longest prefix first.
 
     ``ApiId`` is the native API at the root. A dialect has a pair of outputs ``<Name>ApiId`` and
-    ``<Name>ApiBasePath`` (such as ``/hive``), and ``<Name>ApiStage`` if its stage is not ``api``.
+    ``<Name>ApiBasePath`` (such as ``/hive``; several with spaces between), and ``<Name>ApiStage`` if its
+    stage is not ``api``.
     """
     routes = []
     for key, value in outputs.items():
         if not key.endswith("ApiId"):
             continue
         name = key.removesuffix("Id")
-        prefix = outputs.get(f"{name}BasePath", "").strip("/")
-        if name != "Api" and not prefix:
-            continue
-        routes.append(Route(f"/{prefix}" if prefix else "", value, outputs.get(f"{name}Stage", "api")))
+        stage = outputs.get(f"{name}Stage", "api")
+        prefixes = outputs.get(f"{name}BasePath", "").split()
+        if name == "Api":
+            routes.append(Route("", value, stage))
+        several = len(prefixes) > 1
+        routes += [Route(f"/{prefix.strip('/')}", value, stage, whole=several) for prefix in prefixes]
     return tuple(sorted(routes, key=lambda route: -len(route.prefix)))
 
 
@@ -81,7 +88,7 @@ def upstream_path(target: str, routes: tuple[Route, ...]) -> str | None:
         steps = [re.escape(step) for step in route.prefix.split("/")]
         match = re.match("/+".join(steps) + ("(?=/|$)" if route.prefix else ""), path)
         if match:
-            rest = path[match.end() :] or "/"
+            rest = path if route.whole else path[match.end() :] or "/"
             return f"/restapis/{route.api_id}/{route.stage}/_user_request_{rest}{mark}{query}"
     return None
 

@@ -18,7 +18,7 @@ import pytest
 from bonafide import admin, conclude, erasure, ingest, media, tokens, workflow
 from bonafide.ids import TENANT
 from bonafide.model import Analysis, MediaFacts, MediaKind, Options, Source, State
-from bonafide.store import analyses, claims, known, slots, table, tenants, webhooks
+from bonafide.store import analyses, claims, known, slots, table, tenants, topics, webhooks
 from bonafide.tenants import PLANS, Plan, Quota, Tenant, month
 from bonafide.webhooks import EventType
 from hypothesis import given
@@ -210,6 +210,12 @@ class World:
         )
         known.put(self.entry, "d1")
         known.post(A, "0abab", "ab" * 32, "km_1")
+        topics.add(A, "tea_time", f"https://example.org/{CANARY}")
+        self.end = topics.Kept(
+            analysis_id="an_1", event_id=CANARY, type="analysis.completed", occurred_at="", expires=2**31
+        )
+        topics.keep(A, "tea_time", self.end)
+        importlib.import_module("bonafide.store.tokens").keep_signing(A, CANARY)
         self.touched: list[str] = []
 
     def rows(self, tenant: str) -> list[Any]:
@@ -265,6 +271,7 @@ class World:
             "verdict": analyses.FileVerdict(label="inconclusive", policy="x"),
             "results": (), "versions": {}, "cost_usd": 0.0, "fingerprint": CANARY, "candidate_id": "an_2",
             "lifetime_s": 9, "status": 200, "headers": {}, "body": "", "reason": "x", "number": 1,
+            "topic": "tea_time", "end": self.end, "sealed": "b's own",
             "url": "https://example.org/b", "events": (), "dialect": "native", "batch_id": "bat_1",
         }  # fmt: skip
         if function is webhooks.deliveries or function is analyses.list_:

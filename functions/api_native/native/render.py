@@ -77,8 +77,8 @@ def find_artifact(value: Analysis, name: str) -> Artifact | None:
 
 
 def token(record: TokenRecord) -> dict[str, Any]:
-    """Return what may be shown of a token: never the token, never its hash."""
-    return {"object": "token", **record.model_dump(mode="json", exclude={"tenant", "hash"})}
+    """Return what may be shown of a token: never the token, never a hash."""
+    return {"object": "token", **record.model_dump(mode="json", exclude={"tenant", "hash", "account"})}
 
 
 def known_media(entry: Entry) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from bonafide.model import MediaRef
 from bonafide.settings import settings
 
 __all__ = [
-    "artifact_key", "download", "erase_prefix", "erase_version", "get_json", "media_key", "presign_get",
-    "presign_post", "put", "put_file", "put_json", "size", "upload_key", "work_key",
+    "artifact_key", "download", "erase_prefix", "erase_version", "get", "get_json", "media_key",
+    "presign_get", "presign_post", "put", "put_file", "put_json", "size", "upload_key", "work_key",
 ]  # fmt: skip
 
 UPLOAD_LIFE_S = 900
@@ -92,9 +92,14 @@ def put_json(key: str, value: Any) -> None:
     put(key, json.dumps(value, separators=(",", ":")).encode(), "application/json")
 
 
+def get(key: str) -> bytes:
+    """Return the (small) object under ``key``. Raises FileNotFoundError if there is none."""
+    return bytes(_call("get_object", Key=key)["Body"].read())
+
+
 def get_json(key: str) -> Any:
     """Return the JSON under ``key``. Raises FileNotFoundError if there is none."""
-    return json.loads(_call("get_object", Key=key)["Body"].read())
+    return json.loads(get(key))
 
 
 def _version(ref: MediaRef) -> dict[str, str]:

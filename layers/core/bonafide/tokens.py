@@ -2,6 +2,7 @@
 
 The token names its tenant, so one strongly consistent read by key finds it: no index, no scan, and the
 partition key begins with the tenant. A plain hash suffices because the secret is random, not a password.
+JSON Web Tokens (`jwts`) lie among them and are checked, listed and revoked as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bonafide import jwts
 from bonafide.errors import Forbidden, Unavailable, Unprocessable
 from bonafide.ids import TENANT
 from bonafide.store import tokens as store
@@ -96,21 +98,36 @@ def check(plain: str, now: datetime) -> tuple[TokenRecord | None, str]:
     the last two. An unknown token costs the same read as a known one. Raises `Unavailable` if the table is
     broken: nobody is let in, and nobody is told that a good token is bad.
     """
-    match = _TOKEN.fullmatch(plain)
-    if match is None:
+    place = _place(plain)
+    if place is None:
         return None, "invalid_token"
-    hashed = digest(plain)
-    record = store.get(match[1], hashed)
+    tenant, hashed = place
+    record = store.get(tenant, hashed)
     if not hmac.compare_digest(record.hash if record else _NOBODY, hashed) or record is None:
         return None, "invalid_token"
     if record.revoked_at is not None:
         return None, "revoked_token"
     if record.expires_at is not None and record.expires_at <= now:
         return None, "expired_token"
+    if record.account is not None and not _lives(store.get(tenant, record.account), now):
+        return None, "revoked_token"
     if record.last_used_at is None or now - record.last_used_at >= _TOUCH:
         with suppress(Unavailable):  # a note, not worth refusing a caller for
             store.touch(record, now=now, before=now - _TOUCH)
     return record, ""
+
+
+def _place(plain: str) -> tuple[str, str] | None:
+    """Return (tenant, hash) of what is formed like a token of ours, else ``None``."""
+    match = _TOKEN.fullmatch(plain)
+    return (match[1], digest(plain)) if match else jwts.place(plain)
+
+
+def _lives(account: TokenRecord | None, now: datetime) -> bool:
+    """Whether the token that a JSON Web Token was made with is still good."""
+    if account is None or account.revoked_at is not None:
+        return False
+    return account.expires_at is None or account.expires_at > now
 
 
 def authenticate(plain: str, now: datetime) -> TokenRecord | None:
@@ -149,7 +166,7 @@ def presented(headers: Mapping[str, str]) -> str | None:
     """
     found = [_authorization(headers.get("authorization", "")), headers.get("x-api-key", "").strip()]
     given = [value for value in found if value]
-    return next((value for value in given if _TOKEN.fullmatch(value)), given[0] if given else None)
+    return next((value for value in given if _place(value)), given[0] if given else None)
 
 
 def _authorization(value: str) -> str:

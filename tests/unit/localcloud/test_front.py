@@ -30,6 +30,8 @@ OUTPUTS = {
     "OtherApiId": "other3",
     "OtherApiBasePath": "other/v3",
     "OtherApiStage": "live",
+    "ManyApiId": "many4",
+    "ManyApiBasePath": "/auth /tasks",
     "LooseApiId": "no base path, so nobody can mean it",
     "Table": "t",
 }
@@ -39,7 +41,9 @@ class TestRoutes:
     def test_read_from_outputs_longest_first(self) -> None:
         assert routes_from_outputs(OUTPUTS) == (
             Route("/other/v3", "other3", "live"),
+            Route("/tasks", "many4", whole=True),
             Route("/hive", "hive22"),
+            Route("/auth", "many4", whole=True),
             Route("", "native1"),
         )
 
@@ -63,6 +67,9 @@ class TestRoutes:
             ("/hive?x=1", "hive22/api", "/?x=1"),
             ("/hives/task", "native1/api", "/hives/task"),
             ("/other/v3/y", "other3/live", "/y"),
+            ("//auth/tokens", "many4/api", "//auth/tokens"),
+            ("/tasks/a%2Fb?x=1", "many4/api", "/tasks/a%2Fb?x=1"),
+            ("/taskss", "native1/api", "/taskss"),
         ],
     )
     def test_a_base_path_names_an_api_and_is_taken_off(self, target: str, api: str, rest: str) -> None:

@@ -1,6 +1,7 @@
 """Rows of API tokens: partition key ``T#<tenant>``, sort key ``TOKEN#<sha-256 of the token>``.
 
 A token's id is the first half of that hash, so an id leads to its row by a prefix; it opens nothing.
+``SIGNING`` is the secret that signs the tenant's JSON Web Tokens, wrapped by KMS.
 """
 
 from __future__ import annotations
@@ -12,14 +13,27 @@ from bonafide.model import Word
 from bonafide.store import table
 from bonafide.store.table import Item, tenant_key
 
-__all__ = ["TokenRecord", "find", "get", "list_", "put", "revoke", "touch"]
+__all__ = [
+    "TokenRecord",
+    "find",
+    "get",
+    "keep_signing",
+    "list_",
+    "put",
+    "revoke",
+    "signing",
+    "touch",
+]
 
 _KEPT_S = 30 * 86400
 _ID = re.compile(r"tok_[0-9a-f]{32}")
 
 
 class TokenRecord(Word):
-    """What is known of a token; the token itself is not."""
+    """What is known of a token; the token itself is not.
+
+    ``account`` is the hash of the token that a JSON Web Token was made with, and that it dies with.
+    """
 
     id: str
     tenant: str
@@ -32,6 +46,7 @@ class TokenRecord(Word):
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    account: str | None = None
 
 
 _DATES = ("created_at", "expires_at", "last_used_at", "revoked_at")
@@ -100,3 +115,15 @@ def revoke(tenant: str, token_id: str, *, now: datetime) -> bool:
         condition="attribute_exists(pk) AND attribute_not_exists(#revoked_at)",
     )
     return True
+
+
+def signing(tenant: str) -> str | None:
+    """Return the wrapped secret that signs this tenant's JSON Web Tokens, or ``None``."""
+    item = table.get(tenant_key(tenant), "SIGNING")
+    return str(item["sealed"]) if item else None
+
+
+def keep_signing(tenant: str, sealed: str) -> str:
+    """Keep a wrapped secret; returns the one that counts, which is the first."""
+    table.put({"pk": tenant_key(tenant), "sk": "SIGNING", "sealed": sealed}, only_if_absent=True)
+    return signing(tenant) or sealed
