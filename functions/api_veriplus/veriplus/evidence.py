@@ -11,7 +11,7 @@ from typing import Any
 from bonafide.model import Analysis, FrameScore, MediaFacts, Operation, OperationResult, Outcome, Verdict
 from bonafide.policy import percent
 
-from veriplus.scores import result_of, suspicious
+from veriplus.scores import judged, leaning, result_of, suspicious
 
 __all__ = ["of_audio", "of_picture", "of_video", "suspicious_frames", "video_facts"]
 
@@ -29,7 +29,6 @@ SEEN = {
 
 _SUSPECT_FRAME = "Suspicious frame"
 _PICTURE = (Operation.SYNTHETIC_IMAGE, Operation.IMAGE_FORGERY, Operation.FILE_FORENSICS)
-_FAKE = {Verdict.MANIPULATED: True, Verdict.GENUINE: False}
 
 
 # ---- pictures and documents --------------------------------------------------------------------------
@@ -137,8 +136,8 @@ def of_video(analysis: Analysis, *, liveness: bool) -> Json:
             "averageConfidence": percent(certain) if isinstance(certain, int | float) else None,
             "stableDetection": _value(face, "face_stable"),
         },
-        "audioVisualSync": {"lipSyncScore": _intact(sync), "verdict": _sync(sync)},
-        "screenReplay": {"detected": _attacked(analysis)},
+        "audioVisualSync": {"lipSyncScore": _intact(sync), "verdict": _sync(analysis, sync)},
+        "screenReplay": {"detected": leaning(analysis, result_of(analysis, Operation.PRESENTATION_ATTACK))},
     }
     return found | ({"liveness": _liveness(analysis)} if liveness else {})
 
@@ -148,26 +147,25 @@ def _intact(result: OperationResult | None) -> int | None:
     return None if result is None or result.p_fake is None else 100 - percent(result.p_fake)
 
 
-def _sync(result: OperationResult | None) -> str | None:
-    if result is None or result.outcome is not Outcome.SCORED:
+def _sync(analysis: Analysis, result: OperationResult | None) -> str | None:
+    if result is None or result.p_fake is None:
         return None
-    return {Verdict.MANIPULATED: "POOR_SYNC", Verdict.GENUINE: "GOOD_SYNC"}.get(result.verdict, "UNCERTAIN")
-
-
-def _attacked(analysis: Analysis) -> bool | None:
-    result = result_of(analysis, Operation.PRESENTATION_ATTACK)
-    return _FAKE.get(result.verdict) if result else None
+    return {True: "POOR_SYNC", False: "GOOD_SYNC", None: "UNCERTAIN"}[leaning(analysis, result)]
 
 
 def _liveness(analysis: Analysis) -> Json:
     """FAIL for a screen or a deepfake, PASS if all is said to be genuine, else INCONCLUSIVE (VER-45)."""
-    if _attacked(analysis):
+    screen = leaning(analysis, result_of(analysis, Operation.PRESENTATION_ATTACK))
+    if screen:
         return {"result": "FAIL", "spoofingType": "SCREEN_REPLAY"}
-    if any(result.verdict is Verdict.MANIPULATED for result in analysis.results):
+    if judged(analysis).fake:
         return {"result": "FAIL", "spoofingType": "DEEPFAKE_VIDEO"}
-    genuine = analysis.verdict is not None and analysis.verdict.label is Verdict.GENUINE
-    passed = genuine and _attacked(analysis) is False
+    passed = screen is False and judged(analysis).fake is False and _genuine(analysis)
     return {"result": "PASS" if passed else "INCONCLUSIVE", "spoofingType": None}
+
+
+def _genuine(analysis: Analysis) -> bool:
+    return analysis.verdict is not None and analysis.verdict.label is Verdict.GENUINE
 
 
 def suspicious_frames(analysis: Analysis) -> list[Json]:

@@ -14,7 +14,7 @@ from bonafide.policy import Advice, advise, percent, policy
 
 from veriplus.words import RECOMMENDATIONS, AnalysisType, Manipulation, Media, Recommendation
 
-__all__ = ["Judgement", "judged", "kept", "media_of", "no_face", "result_of", "suspicious"]
+__all__ = ["Judgement", "judged", "kept", "leaning", "media_of", "no_face", "result_of", "suspicious"]
 
 _SUSPECT = (Advice.REJECT, Advice.REVIEW)
 _NO_FACE = frozenset(("no_face", "no_faces"))
@@ -82,6 +82,14 @@ def no_face(analysis: Analysis) -> bool:
 def suspicious(analysis: Analysis, p_fake: float | None) -> bool:
     """Whether the policy would have somebody look at this score."""
     return p_fake is not None and advise(policy(analysis.options.policy), p_fake) in _SUSPECT
+
+
+def leaning(analysis: Analysis, result: OperationResult | None) -> bool | None:
+    """Return what the policy makes of one result: fake, not fake, or ``None`` for neither."""
+    if result is None or result.p_fake is None:
+        return None
+    advice = advise(policy(analysis.options.policy), result.p_fake)
+    return True if advice in _SUSPECT else False if advice is Advice.ACCEPT else None
 
 
 def judged(analysis: Analysis) -> Judgement:
