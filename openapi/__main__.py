@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from openapi import native, phonexia, resemble, sensity
+from openapi import native, phonexia, resemble, sensity, veriplus
 
 __all__ = ["DIALECTS", "main", "outputs"]
 
-DIALECTS: tuple[ModuleType, ...] = (native, phonexia, resemble, sensity)
+DIALECTS: tuple[ModuleType, ...] = (native, phonexia, resemble, sensity, veriplus)
 """One module an API; each has ``outputs()``, its files with their text."""
 
 

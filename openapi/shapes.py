@@ -79,6 +79,7 @@ def _tidy(node: Any, *, named: bool = False) -> Any:
         and len(options) == 2
         and options[1] == {"type": "null"}
         and isinstance(options[0].get("type"), str)
+        and not {"enum", "const"} & options[0].keys()  # null would have to be among their values
     ):
         rest = {k: v for k, v in node.items() if k != "anyOf"}
         node = options[0] | {"type": [options[0]["type"], "null"]} | rest

@@ -33,6 +33,13 @@ def logged(made: Delivery) -> Delivery:
     return found
 
 
+def test_headers_of_a_dialect_go_along_with_every_try(world: World) -> None:
+    call(world, 500, 200, headers={"X-Vendor": "a", "webhook-id": "not this one"})
+    world.run()
+    assert [posted["X-Vendor"] for posted in world.posts] == ["a", "a"]
+    assert {posted["webhook-id"] for posted in world.posts} == {"evt_1"}
+
+
 @pytest.mark.rows("RES-5", "RES-61", "X-9")
 def test_it_arrives_as_it_is_and_is_forgotten(world: World) -> None:
     made = call(world)

@@ -70,6 +70,22 @@ def test_a_dialects_path_is_whole_however_much_the_gateway_took_off(stage: str, 
     assert found.path == "/api/v2/detect/7"
 
 
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/api/v3/hooks/1", "/api/v3/hooks/1"),
+        ("/v3/hooks", "/api/v3/hooks"),
+        ("/hooks/1", "/api/v3/hooks/1"),
+        ("/fake/jobs", "/api/v4/fake/jobs"),
+        ("/jobs", "/api/v4/fake/jobs"),
+        ("/", "/api/v4/fake/"),
+    ],
+)
+def test_of_several_bases_the_one_that_the_path_shows_counts(target: str, path: str) -> None:
+    bases = ("/api/v4/fake", "/api/v3/hooks")
+    assert Request.from_event(event("GET", target, resource="/{proxy+}"), base=bases).path == path
+
+
 def test_a_stage_that_is_part_of_the_path_is_not_told_twice() -> None:
     found = Request.from_event(event("GET", "/v2/detect", resource="/{proxy+}"), base="/api/v2")
     assert found.url(found.path).endswith(".amazonaws.com/api/v2/detect")

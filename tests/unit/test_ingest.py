@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bonafide import conclude, erasure, ingest, media, sweep, workflow
+from bonafide import conclude, erasure, ingest, media, sweep, work, workflow
 from bonafide.errors import Conflict, InvalidRequest, NotFound, Refused, TooLarge, Unavailable, Unprocessable
 from bonafide.ids import new_id
-from bonafide.model import Analysis, Operation, Options, State
+from bonafide.model import Analysis, MediaFacts, MediaKind, Operation, Options, State
 from bonafide.store import analyses
 from botocore.awsrequest import AWSResponse
 
@@ -259,3 +259,18 @@ def test_throttles_are_absorbed_and_a_dead_table_is_unavailable(aws: Aws, thrott
     throttled(table.client(), "before-send.dynamodb.PutItem", "PutItem", 99)
     with pytest.raises(Unavailable, match="ThrottlingException"):
         create(inline=b"file")
+
+
+@pytest.mark.parametrize(
+    ("accepts", "code"),
+    [((), None), (("audio/wav",), None), (("audio/mp3", "video/wav"), "unsupported_format")],
+)
+def test_a_way_in_may_take_some_formats_only(accepts: tuple[str, ...], code: str | None) -> None:
+    """What a dialect does not take is refused by what inspection found, before any detector runs."""
+    made = create(inline=b"RIFF", accepts=accepts)
+    facts = MediaFacts(kind=MediaKind.AUDIO, format="wav", mime="audio/wav", bytes=4, sha256="0" * 64)
+    answer = work.inspect({"tenant": "acme", "analysis_id": made.id}, lambda _path: facts, now=NOW)
+    assert (answer["refusal"] or {}).get("code") == code
+    found = analyses.get("acme", made.id)
+    assert found is not None
+    assert (found.accepts, found.state is State.RUNNING) == (accepts, code is None)

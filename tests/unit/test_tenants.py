@@ -18,7 +18,7 @@ import pytest
 from bonafide import admin, conclude, erasure, ingest, media, tokens, workflow
 from bonafide.ids import TENANT
 from bonafide.model import Analysis, MediaFacts, MediaKind, Options, Source, State
-from bonafide.store import analyses, claims, known, slots, table, tenants, topics, webhooks
+from bonafide.store import analyses, claims, known, slots, subscriptions, table, tenants, topics, webhooks
 from bonafide.tenants import PLANS, Plan, Quota, Tenant, month
 from bonafide.webhooks import EventType
 from hypothesis import given
@@ -192,6 +192,9 @@ class World:
         claims.begin(A, "key", CANARY, now=NOW, candidate_id="an_1")
         self.token, _ = tokens.create(A, name=CANARY, scopes=["*"], now=NOW)
         self.hook, _ = webhooks.create(A, f"https://example.org/{CANARY}", (), now=NOW)
+        self.subscription = subscriptions.create(
+            A, "veriplus", f"https://example.org/{CANARY}", ("x",), CANARY, now=NOW
+        )
         self.delivery = webhooks.open_(
             A,
             webhooks.Delivery(
@@ -272,7 +275,8 @@ class World:
             "results": (), "versions": {}, "cost_usd": 0.0, "fingerprint": CANARY, "candidate_id": "an_2",
             "lifetime_s": 9, "status": 200, "headers": {}, "body": "", "reason": "x", "number": 1,
             "topic": "tea_time", "end": self.end, "sealed": "b's own",
-            "url": "https://example.org/b", "events": (), "dialect": "native", "batch_id": "bat_1",
+            "url": "https://example.org/b", "events": (), "dialect": "veriplus", "batch_id": "bat_1",
+            "secret": "b's own", "subscription": self.subscription, "subscription_id": self.subscription.id,
         }  # fmt: skip
         if function is webhooks.deliveries or function is analyses.list_:
             given["before"] = None

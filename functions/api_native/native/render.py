@@ -21,7 +21,7 @@ __all__ = [
     "webhook",
 ]
 
-_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "media_deleted_at"}
+_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "accepts", "media_deleted_at"}
 
 
 def analysis(value: Analysis, base_url: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def webhook(endpoint: Endpoint) -> dict[str, Any]:
 
 def delivery(value: Delivery) -> dict[str, Any]:
     """Return one entry of the delivery log."""
-    return {"object": "delivery", **value.model_dump(mode="json", exclude={"url"})}
+    return {"object": "delivery", **value.model_dump(mode="json", exclude={"url", "headers"})}
 
 
 def page(entries: list[dict[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -161,7 +162,7 @@ def _make(
     headers = (
         sign(secrets, delivery.event_id, stamp, content) if signed else unsigned(delivery.event_id, stamp)
     )
-    posted = poster(url, content, headers, timeout_s=TIMEOUT_S)
+    posted = poster(url, content, delivery.headers | headers, timeout_s=TIMEOUT_S)
     after = _judged(delivery, posted, started=now, now=clock())
     _tell(tenant, after)
     if store.record(tenant, delivery, after):
@@ -249,9 +250,19 @@ def _tell(tenant: str, delivery: Delivery) -> None:
 
 
 def deliver_raw(
-    tenant: str, url: str, body: str, *, event_id: str, kind: EventType, occurred_at: datetime, now: datetime
+    tenant: str,
+    url: str,
+    body: str,
+    *,
+    event_id: str,
+    kind: EventType,
+    occurred_at: datetime,
+    now: datetime,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Delivery:
     """Queue a ready ``body`` for a URL that belongs to no endpoint: same retries, same guard, same log.
+
+    ``headers`` are the dialect's own, such as a vendor's signature; they go along with every attempt.
 
     The same event for the same URL is one delivery, however often it is told. It is signed with every secret
     of the tenant's endpoints, and goes without ``webhook-signature`` when there is none. Raises Unavailable.
@@ -264,6 +275,7 @@ def deliver_raw(
         created_at=now,
         payload=body,
         url=url,
+        headers=dict(headers),
     )
     logged = store.open_(tenant, fresh)
     if logged.state == "pending" and not logged.attempts:

@@ -107,8 +107,8 @@ class Request:
     base_url: str = ""
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any], *, base: str = "") -> Request:
-        """Read an API Gateway REST proxy event. ``base``: how every path of a dialect begins, see `_path`."""
+    def from_event(cls, event: Mapping[str, Any], *, base: str | tuple[str, ...] = "") -> Request:
+        """Read an API Gateway REST proxy event. ``base``: how the paths of a dialect begin, see `_path`."""
         context = event.get("requestContext") or {}
         headers = _headers(event)
         path, before = _path(event, base)
@@ -185,11 +185,12 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise InvalidRequest("The body's base64 is broken.") from error
 
 
-def _path(event: Mapping[str, Any], base: str) -> tuple[str, str]:
+def _path(event: Mapping[str, Any], base: str | tuple[str, ...]) -> tuple[str, str]:
     """Return our own path, and what stands before it (the stage, or a custom domain's base path).
 
     A dialect's path begins with ``base`` however much of it the gateway took off: ``/api/v2`` is whole below
-    a custom domain, lacks ``/api`` where that is the stage's name, and is gone behind the local front.
+    a custom domain, lacks ``/api`` where that is the stage's name, and is gone behind the local front. Of
+    several, the first that the path still shows a part of counts, else the first.
     """
     static = str(event.get("resource") or "/").partition("{")[0]
     path = re.sub(r"/{2,}", "/", str(event.get("path") or "/"))
@@ -199,11 +200,14 @@ def _path(event: Mapping[str, Any], base: str) -> tuple[str, str]:
     return own, whole.removesuffix(own) if whole.endswith(own) else ""
 
 
-def _whole(path: str, base: str) -> str:
-    steps = base.split("/")[1:]
-    tails = ("/" + "/".join(steps[n:]) for n in range(len(steps)))
-    taken = next((tail for tail in tails if path == tail or path.startswith(tail + "/")), "")
-    return base + path.removeprefix(taken)
+def _whole(path: str, base: str | tuple[str, ...]) -> str:
+    bases = (base,) if isinstance(base, str) else base
+    for one in bases:
+        steps = one.split("/")[1:]
+        for tail in ("/" + "/".join(steps[n:]) for n in range(len(steps))):
+            if path == tail or path.startswith(tail + "/"):
+                return one + path.removeprefix(tail)
+    return bases[0] + path
 
 
 def _origin(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ class NewAnalysis:
     """A request for an analysis; exactly one of ``inline``, ``upload_id`` and ``url`` is given.
 
     ``kind`` is the medium that the way in is for, if it is for one: a dialect with prices holds its credits.
+    ``accepts`` are the formats that it takes (``video/mp4``): inspection refuses all others.
     """
 
     tenant: str
@@ -42,6 +43,7 @@ class NewAnalysis:
     dialect: str | None = None
     echo: dict[str, JsonValue] = field(default_factory=dict)
     kind: MediaKind | None = None
+    accepts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def _begin(
         media_ref=ref,
         operations=tuple(dict.fromkeys(new.operations)),
         options=options,
+        accepts=new.accepts,
         client_reference=new.client_reference,
         dialect=new.dialect,
         echo=new.echo,

@@ -381,6 +381,7 @@ class Analysis(Word):
     media: MediaFacts | None = None
     operations: tuple[Operation, ...] = Field((), description="As asked; empty means all that apply.")
     options: Options = Options()
+    accepts: tuple[str, ...] = Field((), description="``kind/format`` that its way in takes; empty: any.")
     client_reference: str | None = Field(None, max_length=200)
     dialect: str | None = Field(None, description="The API it came in through; none for the native one.")
     echo: dict[str, JsonValue] = Field({}, description="What that dialect shows again; opaque to the core.")

@@ -73,9 +73,9 @@ class Router:
     """Finds the route, checks the caller, and turns every error into the dialect's shape.
 
     ``shape(error, request, headers)`` makes the answer of an error. Unknown paths are 404 and unknown
-    methods 405 before anybody is asked for a token. ``base`` is how every path of the dialect begins.
-    Requests with a token count against the tenant's rate; ``meter`` makes the headers that say so on every
-    answer to a tenant that has one, 429 included.
+    methods 405 before anybody is asked for a token. ``base`` is how every path of the dialect begins; there
+    may be several. Requests with a token count against the tenant's rate; ``meter`` makes the headers that
+    say so on every answer to a tenant that has one, 429 included.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Router:
         *,
         shape: Shape = problem,
         tools: Tools | None = None,
-        base: str = "",
+        base: str | tuple[str, ...] = "",
         meter: Meter = quota.fields,
     ) -> None:
         self.routes = tuple(routes)

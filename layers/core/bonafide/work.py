@@ -92,6 +92,9 @@ def _inspect_media(
         facts = look(str(path))
     if not isinstance(facts, MediaFacts):
         return {"code": facts.code, "detail": facts.detail}, ()
+    if analysis.accepts and f"{facts.kind}/{facts.format}" not in analysis.accepts:
+        named = ", ".join(sorted({one.partition("/")[2].upper() for one in analysis.accepts}))
+        return {"code": "unsupported_format", "detail": f"This way in takes {named}."}, ()
     if ref.sha256 and ref.sha256 != facts.sha256:
         return {"code": "checksum_mismatch", "detail": "The bytes are not those that were announced."}, ()
     items = plan(facts, analysis.operations, analysis.options, catalogue(), max_items=settings().max_items)

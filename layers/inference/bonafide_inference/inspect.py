@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bonafide.model import MediaFacts
+from bonafide.sniff import sniff
 from pydantic import ValidationError
 
 from bonafide_inference import cell
-from bonafide_inference.sniff import sniff
 
 __all__ = ["Limits", "Refusal", "inspect"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bonafide.model import MediaFacts
+from bonafide.sniff import sniff
 from bonafide_inference import inspect as inspect_module
 from bonafide_inference.inspect import Limits, Refusal, inspect
-from bonafide_inference.sniff import sniff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

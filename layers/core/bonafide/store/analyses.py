@@ -51,6 +51,7 @@ _JSON = frozenset(
     (
         "source",
         "echo",
+        "accepts",
         "media_ref",
         "media",
         "operations",

@@ -108,6 +108,7 @@ class Delivery(Word):
     created_at: datetime
     payload: str = Field(description="The JSON text that is signed and sent.")
     url: str | None = Field(None, description="Of a ready body that belongs to no endpoint; see `CALLBACK`.")
+    headers: dict[str, str] = Field({}, description="A dialect's own, sent with every attempt.")
 
 
 # ---- endpoints ---------------------------------------------------------------------------------------

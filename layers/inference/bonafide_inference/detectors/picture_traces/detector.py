@@ -98,6 +98,7 @@ def _values(
     codes = {flag.code for flag in flags}
     return {
         "software": next((p.name for p in named if p.kind != "firmware"), named[0].name if named else None),
+        "exif": bool(found.exif),
         "camera": " ".join(str(found.exif[t]) for t in ("Make", "Model") if found.exif.get(t)) or None,
         "taken": known.get("taken") or known.get("xmp_taken"),
         "modified": known.get("modified") or known.get("xmp_modified"),
