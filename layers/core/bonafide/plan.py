@@ -68,9 +68,7 @@ def plan(
         for own, channel, window in _pieces(kind, on_piece, media, options, max_items):
             number = sum(item.detector == kind for item in items)
             items.append(
-                WorkItem(
-                    id=f"{kind}-{number}", detector=kind, operations=own, window=window, channel=channel
-                )
+                WorkItem(id=f"{kind}-{number}", detector=kind, operations=own, window=window, channel=channel)
             )
     return tuple(items)
 

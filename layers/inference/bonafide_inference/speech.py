@@ -26,7 +26,7 @@ from bonafide.model import Evidence, Finding, Operation, Outcome
 from numpy.typing import NDArray
 
 from bonafide_inference.soundstats import Meter, SoundStats
-from bonafide_inference.vad import FRAME, FRAME_S, Vad, stretches
+from bonafide_inference.vad import FRAME, Vad, stretches
 
 if TYPE_CHECKING:
     from bonafide_inference.piece import Piece
@@ -163,7 +163,7 @@ class Speech:
             "level_dbfs": round(stats.level_dbfs, 1), "bandwidth_hz": round(stats.bandwidth_hz),
             "snr_db": None if stats.snr_db is None else round(stats.snr_db, 1),
             "clipped_share": round(stats.clipped_share, 5), "silent_share": round(stats.silent_share, 3),
-        }  # fmt: skip
+        } | ({} if self.same_as is None else {"same_as_channel": self.same_as})  # fmt: skip
 
     def gate(self, limits: Limits = Limits()) -> Gate | None:
         """None when the sound can be scored, else the first reason why not.
@@ -177,9 +177,7 @@ class Speech:
 
 def _gate(speech: Speech, limits: Limits) -> Gate | None:
     if speech.same_as is not None:
-        return Gate(
-            Outcome.NOT_APPLICABLE, "same_as_channel", f"It carries the same sound as channel {speech.same_as}."
-        )
+        return Gate(Outcome.NOT_APPLICABLE, "same_as_channel", f"The same sound as channel {speech.same_as}.")
     found = _fault(speech, limits) or _absence(speech, limits) or _quality(speech, limits)
     return Gate(Outcome.INCONCLUSIVE, *found) if found else None
 
@@ -346,10 +344,10 @@ class _Twins:
         """Count a block, (channels, n)."""
         if self.own is None or self.own >= len(planes):
             return
-        mine = np.nan_to_num(planes[self.own])
+        mine = planes[self.own]
         for k in self.sums:
             if k < len(planes):
-                other = np.nan_to_num(planes[k])
+                other = planes[k]
                 self.sums[k] += (np.dot(mine, mine), np.dot(other, other), np.dot(mine, other))
 
     def found(self) -> int | None:

@@ -53,7 +53,7 @@ class Vad:
 @lru_cache(maxsize=1)
 def _session() -> Any:
     """The session, one thread. Raises `ModelError` (``model_missing``, ``model_hash_mismatch``)."""
-    import onnxruntime  # noqa: PLC0415  (only where there is sound)
+    import onnxruntime
 
     found = importlib.util.find_spec("silero_vad")  # finds it; imports nothing of it
     folder = (found.submodule_search_locations or [None])[0] if found else None
