@@ -134,8 +134,8 @@ def _one_voice(group: Sequence[Finding]) -> tuple[float, float, float]:
     llr = [median(_llr(f) for f in c) for c in channels.values()]
     if len(channels) == 1:
         return llr[0], low[0], high[0]
-    ends = (probability(_mixed([_logit(p) for p in side])) for side in (low, high))
-    return _mixed(llr), *ends
+    ends = [probability(_mixed([_logit(p) for p in side])) for side in (low, high)]
+    return _mixed(llr), ends[0], ends[1]
 
 
 def _mixed(llrs: Sequence[float]) -> float:

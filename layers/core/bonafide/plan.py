@@ -97,7 +97,7 @@ def _pieces(
         yield wanted, None, None
 
 
-def _channels(media: MediaFacts, options: Options) -> list[int | None]:
+def _channels(media: MediaFacts, options: Options) -> Sequence[int | None]:
     """Return the channels to look at one by one; ``[None]`` for one mix of them, or if nothing is known."""
     if options.mix_channels:
         return [None]

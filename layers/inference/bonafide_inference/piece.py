@@ -91,7 +91,7 @@ class Piece:
             yield begun, rate, self.pick(planes)
 
     def planes(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
-        """Stream all channels: (seconds at the start, rate in Hz, float32 (channels, n)), a second a block."""
+        """Stream all channels, a second a block: (seconds at its start, Hz, float32 (channels, n))."""
         start, end = self.span
         for begun, rate, block in self._blocks():
             first = max(0, round((start - begun) * rate))

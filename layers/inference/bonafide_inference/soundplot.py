@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from bonafide.model import Segment
@@ -17,6 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from bonafide_inference.calibration import probability
 from bonafide_inference.plots import palette
 from bonafide_inference.speech import RATE_HZ, Speech
+
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 __all__ = ["MARK", "sound_plot"]
 
@@ -86,11 +89,11 @@ def _columns(speech: Speech) -> NDArray[np.int64]:
     return np.linspace(0, speech.samples.size, WIDTH + 1).astype(np.int64)
 
 
-def _wave(draw: ImageDraw.ImageDraw, panel: _Panel, speech: Speech, font: ImageFont.ImageFont) -> None:
+def _wave(draw: ImageDraw.ImageDraw, panel: _Panel, speech: Speech, font: Font) -> None:
     """Least and greatest value a column; darker where somebody speaks."""
     edges = _columns(speech)
     low, high = np.zeros(WIDTH), np.zeros(WIDTH)
-    for column, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for column, (first, last) in enumerate(pairwise(edges.tolist())):
         part = speech.samples[first : max(last, first + 1)]
         if part.size:
             low[column], high[column] = float(part.min()), float(part.max())
@@ -108,12 +111,12 @@ def _wave(draw: ImageDraw.ImageDraw, panel: _Panel, speech: Speech, font: ImageF
     draw.text((LEFT + WIDTH, panel.top - 4), "blue: speech", SPOKEN, font, anchor="rb")
 
 
-def _spectrum(image: Image.Image, panel: _Panel, speech: Speech, font: ImageFont.ImageFont) -> None:
+def _spectrum(image: Image.Image, panel: _Panel, speech: Speech, font: Font) -> None:
     """Power in dB below the loudest, up to 8 kHz."""
     window = np.hanning(FFT).astype(np.float32)
     power = np.zeros((WIDTH, FFT // 2), np.float32)
     edges = _columns(speech)
-    for column, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for column, (first, last) in enumerate(pairwise(edges.tolist())):
         starts = np.unique(np.linspace(first, max(first, last - FFT), MOST_FRAMES).astype(np.int64))
         for start in starts:
             part = np.asarray(speech.samples[start : start + FFT])
@@ -121,16 +124,16 @@ def _spectrum(image: Image.Image, panel: _Panel, speech: Speech, font: ImageFont
             power[column] += np.abs(np.fft.rfft(part)[1:]) ** 2 / starts.size
     level = 10 * np.log10(power + 1e-9)
     scaled = 1 + (level - level.max()) / FLOOR_DB
-    picture = Image.fromarray(palette(scaled.T[::-1])).resize((WIDTH, panel.height), Image.Resampling.BILINEAR)
+    picture = Image.fromarray(palette(scaled.T[::-1])).resize(
+        (WIDTH, panel.height), Image.Resampling.BILINEAR
+    )
     image.paste(picture, (LEFT, panel.top))
     draw = ImageDraw.Draw(image)
     for kilohertz in (0, 2, 4, 6, 8):
         draw.text((LEFT - 6, panel.y(kilohertz / 8)), f"{kilohertz} kHz", INK, font, anchor="rm")
 
 
-def _track(
-    draw: ImageDraw.ImageDraw, panel: _Panel, scores: Sequence[Segment], font: ImageFont.ImageFont
-) -> None:
+def _track(draw: ImageDraw.ImageDraw, panel: _Panel, scores: Sequence[Segment], font: Font) -> None:
     """P(fake) of every window as a step; even odds are the line in the middle."""
     for share in (0.0, 0.5, 1.0):
         draw.line((LEFT, panel.y(share), LEFT + WIDTH, panel.y(share)), FAINT)
@@ -158,7 +161,7 @@ def _mark(image: Image.Image, panel: _Panel, suspicious: Sequence[tuple[float, f
             draw.line((x, panel.top, x, panel.top + panel.height), MARK)
 
 
-def _clock(draw: ImageDraw.ImageDraw, panel: _Panel, font: ImageFont.ImageFont) -> None:
+def _clock(draw: ImageDraw.ImageDraw, panel: _Panel, font: Font) -> None:
     """Times below, at round steps: eight of them or so."""
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
     step = next((s for s in steps if panel.seconds / s <= 9), 1200.0)

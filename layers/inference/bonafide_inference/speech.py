@@ -157,13 +157,14 @@ class Speech:
     def values(self) -> dict[str, float | int | str | bool | None]:
         """The figures for `Evidence.values`, rounded."""
         stats = self.stats
-        return {
+        found: dict[str, float | int | str | bool | None] = {
             "speech_s": round(self.speech_s, 3), "measured_s": round(self.seconds, 3),
             "rate_hz": stats.rate_hz, "channels": stats.channels,
             "level_dbfs": round(stats.level_dbfs, 1), "bandwidth_hz": round(stats.bandwidth_hz),
             "snr_db": None if stats.snr_db is None else round(stats.snr_db, 1),
             "clipped_share": round(stats.clipped_share, 5), "silent_share": round(stats.silent_share, 3),
-        } | ({} if self.same_as is None else {"same_as_channel": self.same_as})  # fmt: skip
+        }  # fmt: skip
+        return found if self.same_as is None else found | {"same_as_channel": self.same_as}
 
     def gate(self, limits: Limits = Limits()) -> Gate | None:
         """None when the sound can be scored, else the first reason why not.
@@ -299,11 +300,11 @@ class _Reader:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block[None]), "flt", "mono")
         frame.sample_rate = rate
         for part in self._resampler.resample(frame):
-            self._keep(part.to_ndarray().ravel())
+            self._keep(np.asarray(part.to_ndarray().ravel(), np.float32))
 
     def _flush(self) -> None:
         for part in self._resampler.resample(None) if self._resampler else ():
-            self._keep(part.to_ndarray().ravel())
+            self._keep(np.asarray(part.to_ndarray().ravel(), np.float32))
 
     def finish(self) -> None:
         """The end of the stream."""
