@@ -17,6 +17,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from bonafide_inference.containers import FAMILIES, open_container, real_streams
 from bonafide_inference.jpegdct import Luma, read_luma
+from bonafide_inference.speech import Speech, read_speech
 
 __all__ = ["Frame", "Piece"]
 
@@ -24,6 +25,8 @@ MAX_FRAMES = 240
 """Sampled video frames kept in memory at most."""
 BAD_PACKETS = 50
 """After so many undecodable packets in one pass the rest is left."""
+GAP_S = 0.1
+"""Timestamps that jump by more than this are believed."""
 SEEK_BEYOND_S = 10.0
 """A window that starts later than this is sought, not decoded through."""
 
@@ -47,6 +50,7 @@ class Piece:
         self._luma: list[Luma | None] = []
         self._frames: dict[tuple[float, int], list[Frame]] = {}
         self._waveforms: dict[tuple[int, float], NDArray[np.float32]] = {}
+        self._speech: Speech | None = None
 
     @property
     def span(self) -> tuple[float, float]:
@@ -80,38 +84,63 @@ class Piece:
     def sound(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
         """Stream the piece's sound: (seconds at its start, rate in Hz, float32 mono samples) block by block.
 
-        The item's channel is taken, or the mean of all. Values are as decoded: full scale is ±1, and float
-        formats may hold NaN or exceed it.
+        The item's channel is taken, or the mean of those asked for. Values are as decoded: full scale is ±1,
+        and float formats may hold NaN or exceed it.
         """
-        start, end = self.span
-        family = FAMILIES[self.media.format]
-        with open_container(self.path, family) as container:
-            stream = real_streams(container)[1][0]
-            if start > SEEK_BEYOND_S:
-                container.seek(int(start * 1e6))
-            resampler = av.AudioResampler(format="fltp")
-            clock = 0.0
-            for frame in self._decode(container, stream):
-                for part in resampler.resample(frame):
-                    clock = part.time if part.time is not None else clock
-                    samples = self._channel(part.to_ndarray())
-                    begun, clock = clock, clock + samples.size / part.sample_rate
-                    first = max(0, round((start - begun) * part.sample_rate))
-                    last = samples.size if end == float("inf") else round((end - begun) * part.sample_rate)
-                    if first < min(last, samples.size):
-                        yield (
-                            begun + first / part.sample_rate,
-                            part.sample_rate,
-                            samples[first : max(0, last)],
-                        )
-                if clock >= end:
-                    return
+        for begun, rate, planes in self.planes():
+            yield begun, rate, self.pick(planes)
 
-    def _channel(self, planes: NDArray[Any]) -> NDArray[np.float32]:
+    def planes(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
+        """Stream all channels, a second a block: (seconds at its start, Hz, float32 (channels, n))."""
+        start, end = self.span
+        for begun, rate, block in self._blocks():
+            first = max(0, round((start - begun) * rate))
+            last = block.shape[1] if end == float("inf") else max(0, round((end - begun) * rate))
+            if first < min(last, block.shape[1]):
+                yield begun + first / rate, rate, block[:, first:last]
+            if begun + block.shape[1] / rate >= end:
+                return
+
+    def _blocks(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
+        """The first sound track as float32 (channels, n), from a little before the start on.
+
+        Frames are collected to a second before Python looks at them; a gap or another format ends a block.
+        """
+        with open_container(self.path, FAMILIES[self.media.format]) as container:
+            stream = real_streams(container)[1][0]
+            if self.span[0] > SEEK_BEYOND_S:
+                container.seek(int(self.span[0] * 1e6))
+            begun, form, block = 0.0, None, _Block()
+            for frame in self._decode(container, stream):
+                now = (frame.sample_rate, frame.layout.name, frame.format.name)
+                due = begun + block.seconds
+                moment = due if frame.time is None else frame.time
+                if now != form or abs(moment - due) > GAP_S or block.seconds >= 1:
+                    if block.seconds:
+                        yield begun, block.rate, block.take()
+                    if now != form:
+                        block, form = _Block(), now
+                    begun = moment
+                block.add(frame)
+            if block.seconds:
+                yield begun, block.rate, block.take()
+
+    def pick(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The item's channel of a block of `planes`; without one the mean of the channels asked for.
+
+        A channel that there is not is silent: see `Speech.gate`.
+        """
         channel = self.item.channel
-        if channel is not None and channel < planes.shape[0]:
-            return np.asarray(planes[channel], dtype=np.float32)
-        return np.asarray(planes.mean(axis=0), dtype=np.float32)
+        if channel is not None:
+            return planes[channel] if channel < len(planes) else np.zeros(planes.shape[1], np.float32)
+        chosen = [k for k in self.options.channels or () if k < len(planes)]
+        return np.asarray((planes[chosen] if chosen else planes).mean(axis=0), dtype=np.float32)
+
+    def speech(self) -> Speech:
+        """The piece's sound as every speech detector takes it, read once."""
+        if self._speech is None:
+            self._speech = read_speech(self)
+        return self._speech
 
     def waveform(self, rate_hz: int, max_s: float = 600.0) -> NDArray[np.float32]:
         """The piece's sound at ``rate_hz``, mono float32, at most ``max_s`` seconds; NaN becomes 0."""
@@ -177,6 +206,34 @@ class Piece:
                         return
         except av.FFmpegError:
             self.bad_packets += 1  # the container ends in the middle of a packet
+
+
+class _Block:
+    """Frames of one format, collected by the decoder's own library."""
+
+    def __init__(self) -> None:
+        self.rate = 1
+        self._fifo = av.AudioFifo()
+        # Packed: PyAV reads beyond its planes (and dies) in planar frames of more than eight channels.
+        self._unify = av.AudioResampler(format="flt")
+
+    @property
+    def seconds(self) -> float:
+        """How much there is."""
+        return float(self._fifo.samples) / self.rate
+
+    def add(self, frame: Any) -> None:
+        """Add a frame."""
+        self.rate, frame.pts = frame.sample_rate, None
+        self._fifo.write(frame)
+
+    def take(self) -> NDArray[np.float32]:
+        """Take all of it, (channels, n)."""
+        parts = [
+            part.to_ndarray().reshape(part.samples, part.layout.nb_channels)
+            for part in self._unify.resample(self._fifo.read())
+        ]
+        return np.ascontiguousarray(np.concatenate(parts).T, dtype=np.float32)
 
 
 def _upright(frame: Any, long_side: int) -> NDArray[np.uint8]:
