@@ -80,7 +80,7 @@ class Stretch:
 
     ``fps`` and ``max_fps``: sampled frames a second, and the most that any frame may be taken
     (``Options.max_video_fps``). ``length_s``: what the headers promise of it, None when unknown; it only
-    spreads the sampling.
+    places the bursts.
     """
 
     start_s: float = 0.0
@@ -157,12 +157,11 @@ class _Reader:
 
     def __init__(self, reel: Reel, stretch: Stretch, stream: Any, origin_s: float) -> None:
         self.reel, self.stretch, self.stream, self.origin_s = reel, stretch, stream, origin_s
-        length = min(stretch.end_s - stretch.start_s, stretch.length_s or math.inf)
         fps = min(stretch.fps, stretch.max_fps or stretch.fps)
-        self.step = max(1 / fps, length / MAX_FRAMES if math.isfinite(length) else 0.0)
+        self.step = 1 / fps
         self.due = self.burst_due = stretch.start_s
         self.last = stretch.start_s
-        self.stretches = _burst_stretches(stretch, length)
+        self.stretches = _burst_stretches(stretch)
         self.open: list[tuple[Frame, NDArray[np.uint8]]] = []
         self.may_skip = reel.rate >= SKIP_FROM_FPS
         self.aspect = _aspect(stream)
@@ -204,7 +203,10 @@ class _Reader:
         if moment >= self.stretch.end_s:
             return False
         self.last = moment
-        if moment >= self.due - 1e-6 and len(self.reel.frames) < MAX_FRAMES:
+        if moment >= self.due - 1e-6:
+            if len(self.reel.frames) == MAX_FRAMES:  # headers lie about lengths: thin out as it comes
+                del self.reel.frames[1::2]
+                self.step *= 2
             self.due = max(self.due + self.step, moment + self.step / 2)
             self.reel.frames.append(self._frame(frame, moment, FRAME_PIXELS))
         self._into_burst(frame, moment)
@@ -250,11 +252,11 @@ class _Reader:
             self._close_burst()
 
 
-def _burst_stretches(stretch: Stretch, length: float) -> list[tuple[float, float]]:
+def _burst_stretches(stretch: Stretch) -> list[tuple[float, float]]:
     """Where consecutive frames are kept: all of a short stretch, else around its quarters."""
     if not stretch.bursts or (stretch.max_fps or math.inf) < BURST_LEAST_FPS:
         return []
-    start = stretch.start_s
+    start, length = stretch.start_s, min(stretch.end_s - stretch.start_s, stretch.length_s or math.inf)
     if not math.isfinite(length) or length <= 2 * BURST_S:
         return [(start, start + 2 * BURST_S)]
     middles = (start + length / 4, start + 3 * length / 4)
