@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-__all__ = ["camera", "printed", "screened"]
+__all__ = ["camera", "genuine", "printed", "screened"]
 
 Picture = NDArray[np.float32]
 
 
 def _resized(light: Picture, size: int, how: Image.Resampling = Image.Resampling.BICUBIC) -> Picture:
     planes = [
-        np.asarray(Image.fromarray(light[..., i], "F").resize((size, size), how)) for i in range(light.shape[2])
+        np.asarray(Image.fromarray(light[..., i], "F").resize((size, size), how))
+        for i in range(light.shape[2])
     ]
     return np.stack(planes, -1)
 
@@ -91,7 +92,7 @@ def _glare(light: Picture, rng: np.random.Generator, chance: float) -> Picture:
     spread = rng.uniform(0.1, 0.5)
     place = rng.uniform(-0.1, 1.1, 2)
     blob = np.exp(-((rows - place[0]) ** 2 + (columns - place[1]) ** 2) / (2 * spread**2))
-    return (light + rng.uniform(0.02, 0.5) * blob[..., None]).astype(np.float32)
+    return np.asarray(light + rng.uniform(0.02, 0.5) * blob[..., None], np.float32)
 
 
 def camera(light: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -113,9 +114,10 @@ def camera(light: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=int(rng.integers(55, 96)))
     result: Any = np.asarray(Image.open(out).convert("RGB"))
-    return np.asarray(result, np.uint8)
+    found: NDArray[np.uint8] = result
+    return found
 
 
 def genuine(rgb: NDArray[np.uint8]) -> Picture:
     """Light of a living face: the picture's own, made linear."""
-    return np.power(rgb.astype(np.float32) / 255, 2.2)
+    return np.asarray(np.power(rgb.astype(np.float32) / 255, 2.2), np.float32)

@@ -14,8 +14,8 @@ __all__ = ["NAMES", "SIDE", "moire", "softness", "traces"]
 SIDE = 96
 NAMES = (
     "clipped_bright", "clipped_dark", "black_level", "contrast", "upper_tail", "lower_tail", "saturation",
-    "saturation_spread", "blueness", "blueness_of_bright", "hue_spread", "softness", "high_band", "moire_luma",
-    "moire_chroma", "chroma_noise", "fringe",
+    "saturation_spread", "blueness", "blueness_of_bright", "hue_spread", "softness", "high_band",
+    "moire_luma", "moire_chroma", "chroma_noise", "fringe",
 )  # fmt: skip
 """In the order of `traces`."""
 
@@ -33,8 +33,9 @@ def traces(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array([
         np.mean(top >= 250), np.mean(top <= 12), dark / 255, span / 255, (bright - middle) / span,
         (middle - low) / span, saturation.mean(), saturation.std(), (blue - red).mean() / 64,
-        (blue - red)[lit].mean() / 64, np.hypot(blue.std(), red.std()) / span, softness(luma), _high_band(luma),
-        moire(luma), moire(red - blue), np.log(_noise(red + blue) / _noise(luma)), _fringe(rgb),
+        (blue - red)[lit].mean() / 64, np.hypot(blue.std(), red.std()) / span, softness(luma),
+        _high_band(luma), moire(luma), moire(red - blue), np.log(_noise(red + blue) / _noise(luma)),
+        _fringe(rgb),
     ], np.float32)  # fmt: skip
 
 
@@ -46,9 +47,7 @@ def softness(luma: NDArray[np.float64]) -> float:
 
 
 def _laplacian(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (
-        4 * plane[1:-1, 1:-1] - plane[:-2, 1:-1] - plane[2:, 1:-1] - plane[1:-1, :-2] - plane[1:-1, 2:]
-    )
+    return 4 * plane[1:-1, 1:-1] - plane[:-2, 1:-1] - plane[2:, 1:-1] - plane[1:-1, :-2] - plane[1:-1, 2:]
 
 
 def _noise(plane: NDArray[np.float64]) -> float:
@@ -72,7 +71,7 @@ def _high_band(luma: NDArray[np.float64]) -> float:
 
 
 def moire(plane: NDArray[np.float64]) -> float:
-    """How far the strongest lone peak between 0.12 and 0.5 cycles a pixel stands over its ring (log power)."""
+    """How far the strongest peaks from 0.12 to 0.5 cycles a pixel stand over their rings (log power)."""
     power, frequency = _spectrum(plane)
     ring = np.clip((frequency * 60).astype(int), 0, 30)
     inside = (frequency > 0.12) & (frequency < 0.5)
