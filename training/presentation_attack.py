@@ -239,4 +239,4 @@ def _write(
     place.mkdir(parents=True, exist_ok=True)
     (place / "model.onnx").write_bytes(weights)
     (place / "model.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (place / "card.md").write_text(card)
+    (place / "card.md").write_text(card.replace("# presentation_attack ", f"# {place.name} ", 1))

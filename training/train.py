@@ -17,6 +17,7 @@ MODELS = {
         "jpeg_grid",
         "moved_copies",
         "presentation_attack",
+        "temporal_coherence",
     )
 }
 """Model name → module with ``train(data: Path, target: Path) -> None``."""

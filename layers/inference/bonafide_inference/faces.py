@@ -422,8 +422,8 @@ def assess(rgb: NDArray[np.uint8], face: Face) -> Quality:
         (face.side < LEAST_SIDE, "face_too_small"),
         (light < DARK, "face_too_dark"),
         (light > BRIGHT, "face_too_bright"),
-        (sharpness < BLURRED, "face_too_blurred"),
         (abs(face.yaw) > TURNED, "pose_too_extreme"),
+        (sharpness < BLURRED, "face_too_blurred"),
     )
     reason = next((words for failed, words in checks if failed), None)
     return Quality(face.side, light, sharpness, face.yaw, face.roll, reason)
