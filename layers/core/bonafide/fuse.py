@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from bonafide import timeline
 from bonafide.model import (
     Evidence,
     FileVerdict,
@@ -188,17 +189,22 @@ def _summary(findings: Sequence[Finding]) -> Evidence:
 def _details(every: Iterable[dict[str, JsonValue]]) -> dict[str, JsonValue]:
     """Merge structured facts by member, the first speaker's kept; tables of one name are merged in turn.
 
+    What the windows of a video say of its time is joined (`timeline`).
+
     A member that is too long or too deep is left out whole, and ``left_out`` names it: half a list would
     mislead.
     """
     merged: dict[str, JsonValue] = {}
-    for details in every:
+    speakers = list(every)
+    for details in speakers:
         for name, value in details.items():
             known = merged.get(name)
             if isinstance(known, dict) and isinstance(value, dict):
                 merged[name] = value | known
             else:
                 merged.setdefault(name, value)
+    for name in timeline.JOINED.keys() & merged.keys():
+        merged[name] = timeline.join(name, [details[name] for details in speakers if name in details])
     kept: dict[str, JsonValue] = {}
     left_out: list[JsonValue] = []
     room = MAX_DETAILS

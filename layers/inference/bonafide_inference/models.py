@@ -28,6 +28,7 @@ __all__ = [
     "ModelFolder",
     "OutOfDistribution",
     "load",
+    "session",
 ]
 
 GENERIC_ENTRIES = {
@@ -187,7 +188,7 @@ def load(folder: str, *, threads: int | None = None) -> LoadedModel:
         raise ModelError(
             "model_hash_mismatch", f"model.onnx has {digest}, the manifest says {manifest.sha256}"
         )
-    return LoadedModel(manifest, _session(digest, weights, threads or len(os.sched_getaffinity(0))))
+    return LoadedModel(manifest, session(digest, weights, threads or len(os.sched_getaffinity(0))))
 
 
 class _Weights:
@@ -203,7 +204,14 @@ class _Weights:
         return isinstance(other, _Weights) and other.digest == self.digest
 
 
-def _session(digest: str, weights: bytes, threads: int) -> Any:
+def session(digest: str, weights: bytes, threads: int) -> Any:
+    """The ONNX session of these weights, kept under their digest.
+
+    Raises
+    ------
+    ModelError
+        ``model_invalid`` when the runtime refuses them.
+    """
     return _cached_session(_Weights(digest, weights), threads)
 
 
@@ -215,6 +223,7 @@ def _cached_session(weights: _Weights, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning costs what it waits
     try:
         return onnxruntime.InferenceSession(weights.data, options, providers=["CPUExecutionProvider"])
     except Exception as error:

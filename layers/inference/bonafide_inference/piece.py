@@ -6,38 +6,35 @@ Lives in the cell. Sound is streamed; pictures and sampled video frames are kept
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import av
 import numpy as np
-from bonafide.model import MediaFacts, Options, WorkItem
+from bonafide.model import MediaFacts, MediaKind, Operation, Options, WorkItem
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 from bonafide_inference.containers import FAMILIES, open_container, real_streams
+from bonafide_inference.faces import PICTURE_SIDE, FacesFound, FaceTrack, follow, follow_burst
+from bonafide_inference.frames import (
+    BAD_PACKETS,
+    SAMPLE_FPS,
+    SEEK_BEYOND_S,
+    Frame,
+    Reel,
+    Stretch,
+    read_reel,
+    thinned,
+)
 from bonafide_inference.jpegdct import Luma, read_luma
 from bonafide_inference.speech import Speech, read_speech
 
 __all__ = ["Frame", "Piece"]
 
-MAX_FRAMES = 240
-"""Sampled video frames kept in memory at most."""
-BAD_PACKETS = 50
-"""After so many undecodable packets in one pass the rest is left."""
 GAP_S = 0.1
 """Timestamps that jump by more than this are believed."""
-SEEK_BEYOND_S = 10.0
-"""A window that starts later than this is sought, not decoded through."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sampled frame: 0-based index at the declared rate, seconds, uint8 RGB (height, width, 3)."""
-
-    index: int
-    time_s: float
-    rgb: NDArray[np.uint8]
+STILLS = frozenset({Operation.KNOWN_FAKE_SEARCH, Operation.FILE_FORENSICS})
+"""Operations that look at single frames only: for them alone no bursts are kept."""
 
 
 class Piece:
@@ -48,7 +45,9 @@ class Piece:
         self.bad_packets = 0
         self._picture: Image.Image | None = None
         self._luma: list[Luma | None] = []
-        self._frames: dict[tuple[float, int], list[Frame]] = {}
+        self._reel: Reel | None = None
+        self._faces: FacesFound | None = None
+        self._burst_faces: list[FaceTrack | None] | None = None
         self._waveforms: dict[tuple[int, float], NDArray[np.float32]] = {}
         self._speech: Speech | None = None
 
@@ -161,38 +160,48 @@ class Piece:
             self._waveforms[key] = joined[: int(max_s * rate_hz)].astype(np.float32)
         return self._waveforms[key]
 
-    def frames(self, fps: float = 2.0, long_side: int = 512) -> list[Frame]:
-        """Frames sampled in one sequential pass over the piece, ``fps`` a second at most.
+    def reel(self) -> Reel:
+        """The video of the piece, read in one pass and shared: sampled frames and bursts.
 
-        Honours the window, ``max_video_fps`` and ``max_video_s``; thinned so that no more than `MAX_FRAMES`
-        are kept. Frames are upright and scaled to ``long_side`` pixels when larger.
+        Honours the window, ``max_video_fps`` and ``max_video_s``.
         """
-        if (fps, long_side) not in self._frames:
-            self._frames[fps, long_side] = list(self._sample(fps, long_side))
-        return self._frames[fps, long_side]
+        if self._reel is None:
+            start, end = self.span
+            if self.options.max_video_s is not None and self.item.window is None:
+                end = min(end, start + self.options.max_video_s)
+            declared = self.media.duration_s
+            self._reel = read_reel(
+                self.path,
+                FAMILIES[self.media.format],
+                Stretch(
+                    start, end, max_fps=self.options.max_video_fps,
+                    length_s=max(0.0, min(end, declared) - start) if declared else None,
+                    bursts=any(operation not in STILLS for operation in self.item.operations),
+                ),
+            )  # fmt: skip
+            self.bad_packets += self._reel.bad_packets
+        return self._reel
 
-    def _sample(self, fps: float, long_side: int) -> Iterator[Frame]:
-        start, end = self.span
-        length = min(end, self.media.duration_s or end) - start
-        if self.options.max_video_s is not None and self.item.window is None:
-            end = min(end, start + self.options.max_video_s)
-            length = min(length, self.options.max_video_s)
-        fps = min(fps, self.options.max_video_fps or fps)
-        step = max(1 / fps, length / MAX_FRAMES if 0 < length < float("inf") else 0.0)
-        with open_container(self.path, FAMILIES[self.media.format]) as container:
-            stream = real_streams(container)[0][0]
-            stream.thread_type = "AUTO"
-            if start > SEEK_BEYOND_S:
-                container.seek(int(start * 1e6))
-            rate = float(stream.average_rate or 25)
-            due, kept = start, 0
-            for frame in self._decode(container, stream):
-                moment = frame.time if frame.time is not None else due
-                if moment >= end or kept >= MAX_FRAMES:
-                    return
-                if moment >= due - 1e-6:
-                    due, kept = max(due + step, moment + step / 2), kept + 1
-                    yield Frame(max(0, round(moment * rate)), max(0.0, moment), _upright(frame, long_side))
+    def frames(self, fps: float = SAMPLE_FPS, long_side: int | None = None) -> list[Frame]:
+        """The sampled frames (see `reel`), ``fps`` a second at most, scaled to ``long_side`` when larger."""
+        found = thinned(self.reel().frames, fps)
+        return found if long_side is None else [scaled(frame, long_side) for frame in found]
+
+    def faces(self) -> FacesFound:
+        """Faces and tracks of the sampled frames, or of a picture as one frame; found once a piece."""
+        if self._faces is None:
+            if self.media.kind is MediaKind.IMAGE:
+                rgb = np.asarray(self.picture())
+                self._faces = follow([Frame(0, 0.0, rgb)], PICTURE_SIDE)
+            else:
+                self._faces = follow(self.frames())
+        return self._faces
+
+    def burst_faces(self) -> list[FaceTrack | None]:
+        """The largest face through each burst of `reel`, None where there is none (found once)."""
+        if self._burst_faces is None:
+            self._burst_faces = [follow_burst(burst) for burst in self.reel().bursts]
+        return self._burst_faces
 
     def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
         """Frames of a stream; single bad packets are counted and left out."""
@@ -236,9 +245,12 @@ class _Block:
         return np.ascontiguousarray(np.concatenate(parts).T, dtype=np.float32)
 
 
-def _upright(frame: Any, long_side: int) -> NDArray[np.uint8]:
-    scale = min(1.0, long_side / max(frame.width, frame.height, 1))
-    width, height = max(2, round(frame.width * scale)), max(2, round(frame.height * scale))
-    rgb = frame.reformat(width, height, format="rgb24").to_ndarray()
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+def scaled(frame: Frame, long_side: int) -> Frame:
+    """The frame with its longer side at most ``long_side`` pixels."""
+    height, width = frame.rgb.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1:
+        return frame
+    size = max(2, round(width * scale)), max(2, round(height * scale))
+    small = Image.fromarray(frame.rgb).resize(size, Image.Resampling.BILINEAR)
+    return Frame(frame.index, frame.time_s, np.asarray(small))

@@ -1,0 +1,138 @@
+"""``temporal_coherence``: the range of genuine clips, and whether the measurements separate anything.
+
+Limits are the 99.5 % quantile of all comparisons in genuine clips; the card shows how often each genuine
+source passes the limit that the other sources set, and the AUC of each measurement beside trivial ones.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bonafide_inference.detectors.temporal_coherence.measure import Coherence, measure
+from bonafide_inference.faces import follow, follow_burst
+from bonafide_inference.frames import Stretch, read_reel
+
+from training.metrics import auc, bootstrap
+
+__all__ = ["Clip", "clips", "train"]
+
+MEASURES = ("jitter", "drift", "flicker")
+LONGEST_S = 12.0
+QUANTILE = 99.5
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip with a face: its source, whether it is genuine, what was measured, and trivial variables."""
+
+    source: str
+    genuine: bool
+    seen: Coherence
+    face_px: float
+    rate: float
+    softness: float
+
+
+def clips(data: Path) -> Iterator[Clip]:
+    """Every clip of the material in which a face is followed, its first `LONGEST_S` seconds."""
+    with open(data / "SOURCES.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["path"].startswith("video/")]
+    for row in sorted(rows, key=lambda row: row["path"]):
+        family = "matroska" if row["path"].endswith(".mkv") else "mov"
+        reel = read_reel(str(data / row["path"]), family, Stretch(end_s=LONGEST_S, length_s=8.0))
+        found = follow(reel.frames)
+        if not found.tracks:
+            continue
+        seen = measure(reel.frames, reel.bursts, found, [follow_burst(burst) for burst in reel.bursts])
+        folder = "/".join(row["path"].split("/")[1:3])
+        sides = [face.side for face in found.tracks[0].faces]
+        grey = reel.frames[0].rgb.mean(-1)
+        soft = float(np.log(np.diff(grey, 2, axis=1).var() / max(float(grey.var()), 1.0)))
+        yield Clip(folder, row["label"] == "genuine", seen, float(np.median(sides)), reel.rate, soft)
+
+
+def train(data: Path, target: Path) -> None:
+    """Measure, and write manifest and card."""
+    every = list(clips(data))
+    genuine = [clip for clip in every if clip.genuine]
+    limits = {name: round(_limit(genuine, name), 4) for name in MEASURES}
+    figures = {f"{name}_auc": round(_auc(every, name)[0], 3) for name in MEASURES}
+    manifest = {
+        "name": "temporal_coherence", "title": "Steadiness of faces over time", "version": "1.0.0",
+        "operation": "temporal_coherence", "type": "rule", "kind": "video", "media_kinds": ["video"],
+        "entry": "detector:TemporalCoherence", "input": {"bursts": "native rate, 4 s"}, "preprocessing": {},
+        "calibration": None, "thresholds": limits, "licence": "Apache-2.0",
+        "data": "limits of the genuine clips of the material", "figures": {"clips": len(every)} | figures,
+    }  # fmt: skip
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "model.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (target / "card.md").write_text(_card(every, limits))
+
+
+def _series(chosen: list[Clip], name: str) -> list[float]:
+    return [x for clip in chosen for m in clip.seen.moments if (x := getattr(m, name)) is not None]
+
+
+def _limit(chosen: list[Clip], name: str) -> float:
+    return float(np.percentile(_series(chosen, name), QUANTILE))
+
+
+def _auc(every: list[Clip], name: str) -> tuple[float, str]:
+    """AUC of the clips' medians (or trivial variable), and the words with interval and counts."""
+    values = [(_value(clip, name), not clip.genuine, clip.source) for clip in every]
+    kept = [(v, fake, source) for v, fake, source in values if v is not None]
+    scores, fakes = np.array([v for v, _, _ in kept]), np.array([fake for _, fake, _ in kept])
+    middle = auc(scores, fakes)
+    low, high = bootstrap(lambda i: auc(scores[i], fakes[i]), [source for _, _, source in kept])
+    return middle, f"{middle:.3f} ({low:.3f}–{high:.3f}) | {int((~fakes).sum())} | {int(fakes.sum())}"
+
+
+def _value(clip: Clip, name: str) -> float | None:
+    return clip.seen.values[name] if name in clip.seen.values else float(getattr(clip, name))
+
+
+def _card(every: list[Clip], limits: dict[str, Any]) -> str:
+    lines = ["| measurement | AUC of clips (95 %, by source) | genuine | fake |", "|---|---|---|---|"]
+    lines += [f"| {name} | {_auc(every, name)[1]} |" for name in MEASURES]
+    lines += [f"| trivial: {name} | {_auc(every, name)[1]} |" for name in ("face_px", "rate", "softness")]
+    lines += ["", "| source | clips | cuts | " + " | ".join(f"{n}: beyond limit" for n in MEASURES) + " |"]
+    lines.append("|---|---|---|---|---|---|")
+    for source in dict.fromkeys(clip.source for clip in every):
+        own = [clip for clip in every if clip.source == source]
+        others = [clip for clip in every if clip.genuine and clip.source != source]
+        cells = []
+        for name in MEASURES:
+            series = np.array(_series(own, name))
+            cells.append(f"{np.mean(series > _limit(others, name)):.1%}" if series.size else "–")
+        lines.append(
+            f"| {source} | {len(own)} | {sum(len(c.seen.cuts) for c in own)} | {' | '.join(cells)} |"
+        )
+    table = "\n".join(lines)
+    return f"""# temporal_coherence 1.0.0
+
+Written by `python -m training.train temporal_coherence --data ../shared/data`; do not edit.
+
+**Asks** how steady a face is over time. A rule, no learned weights, **and no score**: the answer is
+always `inconclusive` (`no_calibrated_score`), with issues as evidence. The first table says why: the
+intervals are wide, and trivial variables of the same clips do as well.
+
+**Measures**, never across a cut: *jitter*, the second difference of five landmarks without the head's
+motion, in eye distances; *drift*, the change of the aligned face in half a second; *flicker*, how much
+more the face's brightness trembles than the frame's. An **issue** is a moment beyond the {QUANTILE} %
+quantile of all genuine comparisons ({json.dumps(limits)}), so genuine video has issues, too: five in a
+thousand comparisons. `coherence` counts comparisons and issues.
+
+**Limits.** Five landmarks cannot show a blink: blinking is not measured. Jitter grows as the face gets
+smaller. A fast turn of the head looks like drift. Cuts are found by thumbnails; a slow dissolve is none.
+Single hard flashes may be taken for a cut. Without a face only cuts are reported.
+
+{table}
+
+The share beyond the limit is against the limit that the *other* genuine sources set.
+"""
