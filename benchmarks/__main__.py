@@ -1,8 +1,8 @@
 """``make bench``: tables of speed, size and memory.
 
 ``python -m benchmarks [--quick] [--only imports,size,speech,routes,media] [--runs N] [--json FILE]``. Tables
-go to standard output as they are ready, progress to standard error; Ctrl-C stops cleanly. Routes and media use
-an embedded cloud of their own, deployed for the purpose. Measure on an idle machine.
+go to standard output as they are ready, progress to standard error; Ctrl-C stops cleanly. Routes and media
+use an embedded cloud of their own, deployed for the purpose. Measure on an idle machine.
 """
 
 from __future__ import annotations
