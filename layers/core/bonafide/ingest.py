@@ -190,6 +190,8 @@ def _begin(
             media.erase_prefix(ref.key)  # what is refused is not kept
         raise
     analysis = analyses.create(wanted)
+    if source.type == "inline" and ref is not None and (analysis.deleted_at or analysis.media_deleted_at):
+        media.erase_prefix(ref.key)  # a retry of what was erased meanwhile brings nothing back
     if analysis.state is State.QUEUED:
         slots.submit(analysis, limit=owner.terms.concurrent)
     return analysis

@@ -65,8 +65,11 @@ _JSON = frozenset(
 _OPEN = "#state IN (:queued, :running)"
 _OPEN_VALUES = {"queued": State.QUEUED.value, "running": State.RUNNING.value}
 _TOMBSTONE = frozenset(
-    ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at", "metered")
-)
+    (
+        "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at", "metered",
+        "erased_media", "erased_working_files", "erased_artifacts", "erased_records",
+    )
+)  # fmt: skip
 _REMEMBERED = frozenset(Analysis.model_fields) - {"items_done"} | {"done_items", "published"}
 
 
