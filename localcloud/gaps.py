@@ -119,7 +119,8 @@ def with_one_metric(props: dict[str, Any]) -> dict[str, Any]:
         return props
     first = found[0]
     rest = {name: value for name, value in props.items() if name != "Metrics"}
-    return rest | first["Metric"] | {"Period": first["Period"], "Statistic": first["Stat"]}
+    rest |= first["Metric"] | {"Period": first["Period"], "Statistic": first["Stat"]}
+    return rest
 
 
 def _mend_import() -> None:

@@ -138,23 +138,10 @@ def every_way_in(cloud: Cloud, api: Api, host: Server, canary: Canary, **options
     until(lambda: len(api.all()) == len(ids) + (1 if options else 2), "every analysis")
     every = [document["id"] for document in api.all()]
     for one in every:
-        api.finished(one)
+        api.finished(one, timeout_s=180)
     told(host, "/hook", len(every))
     told(host, f"/{canary('callback')}", 1)
     return every
-
-
-def test_after_deletion_nothing_is_left_anywhere(cloud: Cloud, api: Api, host: Server) -> None:
-    canary = Canary()
-    ids = every_way_in(cloud, api, host, canary)
-    found = canary.look(places(cloud))
-    assert len(found) > 8, "the search finds what is there"  # or it would prove nothing below
-    for one in ids:
-        receipt = api("DELETE", f"/v1/analyses/{one}")
-        assert verified(api, receipt.json)["reason"] == "deleted"
-    assert canary.look(places(cloud)) == {}
-    assert leftovers(canary) == {}
-    assert on_disk(cloud, canary) == {}
 
 
 def test_zero_retention_keeps_the_answer_and_what_the_client_asked_by(
@@ -174,3 +161,16 @@ def test_zero_retention_keeps_the_answer_and_what_the_client_asked_by(
     assert {word for what in logged.values() for word in what} <= {"callback"}
     assert found.keys() == kept.keys() | logged.keys(), found
     assert leftovers(canary) == {}
+
+
+def test_after_deletion_nothing_is_left_anywhere(cloud: Cloud, api: Api, host: Server) -> None:
+    canary = Canary()
+    ids = every_way_in(cloud, api, host, canary)
+    found = canary.look(places(cloud))
+    assert len(found) > 8, "the search finds what is there"  # or it would prove nothing below
+    for one in ids:
+        receipt = api("DELETE", f"/v1/analyses/{one}")
+        assert verified(api, receipt.json)["reason"] == "deleted"
+    assert canary.look(places(cloud)) == {}
+    assert leftovers(canary) == {}
+    assert on_disk(cloud, canary) == {}

@@ -5,7 +5,9 @@ The captured logs are here: what the functions themselves say, with a canary in 
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,21 @@ from tests.helpers.aws import Aws
 from tests.helpers.canary import Canary, jpeg
 from tests.helpers.gateway import Answer, event, multipart
 from tests.workflow.test_analysis import end
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Return what every function logs, as CloudWatch would get it."""
+    from bonafide.telemetry import logger
+
+    caught = io.StringIO()
+    handler = logging.StreamHandler(caught)
+    handler.setFormatter(logger.handlers[0].formatter)
+    logger.addHandler(handler)
+    try:
+        yield caught
+    finally:
+        logger.removeHandler(handler)
 
 
 def places(aws: Aws) -> Iterator[tuple[str, bytes]]:
@@ -64,7 +81,7 @@ def send(aws: Aws, canary: Canary, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("zero_retention", [False, True])
-def test_nothing_is_left(aws_running: Aws, capfd: pytest.CaptureFixture[str], zero_retention: bool) -> None:
+def test_nothing_is_left(aws_running: Aws, log: io.StringIO, zero_retention: bool) -> None:
     canary = Canary()
     done = send(aws_running, canary, zero_retention=zero_retention)
     before = canary.look(places(aws_running))
@@ -77,7 +94,6 @@ def test_nothing_is_left(aws_running: Aws, capfd: pytest.CaptureFixture[str], ze
     answer = Answer.of(aws_running.invoke("api_native", event("DELETE", f"/v1/analyses/{done.id}")))
     assert answer.json["erased"]["media"] == 1 and answer.json["erased"]["records"] == 1
     assert canary.look(places(aws_running)) == {}
-    said = capfd.readouterr()
-    assert "analysis ended" in said.out  # the logs were caught
-    assert canary.within((said.out + said.err).encode()) == []
+    assert "analysis ended" in log.getvalue()  # the logs were caught
+    assert canary.within(log.getvalue().encode()) == []
     assert canary.files(*Path(tempfile.gettempdir()).glob("bonafide-*")) == {}

@@ -21,7 +21,7 @@ KIND = "deletion-receipt+jws"
 """``typ`` of the header: a receipt cannot be taken for another kind of token of the same key."""
 
 _RESULT = (
-    "The result: verdict, scores, evidence, options, client_reference and callback address.",
+    "The result: verdict, scores, evidence without quotations, options, client_reference, callback address.",
     "Zero retention keeps the answer. DELETE erases it.",
 )
 _TOMBSTONE = (
