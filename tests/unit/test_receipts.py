@@ -9,10 +9,12 @@ from typing import Any
 
 import jwt
 import pytest
-from bonafide import erasure, ingest, keys, media, receipts, sweep, workflow
+from bonafide import bus, erasure, ids, ingest, keys, media, receipts, sweep, workflow
+from bonafide.delivery import deliver_raw
 from bonafide.ids import new_id
 from bonafide.model import Analysis, FileVerdict, MediaFacts, MediaKind, Options, Verdict
-from bonafide.store import analyses, claims, erasures
+from bonafide.store import analyses, claims, erasures, table, webhooks
+from bonafide.webhooks import EventType
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +122,20 @@ def test_what_was_kept_for_an_idempotency_key_goes_too() -> None:
     new = ingest.NewAnalysis("acme", inline=b"file", filename="name.jpg")
     same = ingest.create(new, now=LATER, new_id=new_id, analysis_id=analysis.id)
     assert same.deleted_at and media.size(media.MediaRef(key=media.media_key("acme", same.id))) is None
+
+
+def test_callbacks_under_way_are_erased_and_those_of_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bonafide.queue.send", lambda *_a, **_k: None)
+    analysis, other = ended(made()), ended(made())  # in the same millisecond
+    bodies = {"bus": "{}", "own": json.dumps({"job": ids.to_uuid(analysis.id)}), "other": f'"{other.id}"'}
+    for name, body in bodies.items():
+        event = bus.event_id(analysis.id, analysis.state) if name == "bus" else f"evt_{name}"
+        url, kind = f"https://{name}.example/", EventType.COMPLETED
+        deliver_raw("acme", url, body, event_id=event, kind=kind, occurred_at=NOW, now=NOW)
+    erasure.delete_analysis("acme", analysis.id, now=NOW)
+    assert verified(receipt(analysis))["erased"]["records"] == 2
+    (left,) = table.query(table.tenant_key("acme", "WH", webhooks.CALLBACK))
+    assert left["event_id"] == "evt_other"
 
 
 def test_a_forged_receipt_does_not_verify() -> None:

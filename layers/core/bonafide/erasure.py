@@ -5,11 +5,13 @@ What each part found is counted on the row (`store/erasures.py`): the deletion r
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from bonafide import credits as ledger
 from bonafide import media, slots, workflow
 from bonafide.bus import event_id
+from bonafide.ids import to_uuid
 from bonafide.model import Analysis, State
 from bonafide.store import analyses, claims, erasures, table, tenants, webhooks
 
@@ -56,8 +58,11 @@ def _erase_records(analysis: Analysis) -> None:
     """Erase what else the table holds of it: answers kept for an Idempotency-Key, bodies of callbacks."""
     found = claims.forget(analysis.tenant, analysis.id)
     if analysis.completed_at:
-        events = {event_id(analysis.id, state) for state in (State.COMPLETED, State.FAILED)}
-        found += webhooks.forget_callbacks(analysis.tenant, events, occurred_at=analysis.completed_at)
+        marks = {event_id(analysis.id, state) for state in (State.COMPLETED, State.FAILED)}
+        marks.add(analysis.id)
+        with suppress(ValueError):  # an id that is none of `new_id` has no other spelling
+            marks.add(to_uuid(analysis.id))
+        found += webhooks.forget_callbacks(analysis.tenant, marks, occurred_at=analysis.completed_at)
     erasures.add(analysis.tenant, analysis.id, records=found)
 
 

@@ -367,16 +367,17 @@ def deliveries(tenant: str, webhook_id: str, limit: int = 20, before: str | None
     return [_delivery(row) for row in rows]
 
 
-def forget_callbacks(tenant: str, event_ids: Collection[str], *, occurred_at: datetime) -> int:
-    """Erase the log of these events' ready bodies (`CALLBACK`), queued or sent; returns how many there were.
+def forget_callbacks(tenant: str, marks: Collection[str], *, occurred_at: datetime) -> int:
+    """Erase the log of an event's ready bodies (`CALLBACK`), queued or sent; returns how many there were.
 
-    A delivery's id begins with its event's moment, so that one short look finds them.
+    A delivery's id begins with its event's moment, so that one short look finds them. ``marks``:
+    ids of events, and words by which a body names the analysis whose dialect has event ids of its own.
     """
     log = tenant_key(tenant, "WH", CALLBACK)
     rows = [
         row
         for row in table.query(log, f"DELIVERY#{delivery_prefix(occurred_at)}")
-        if row["event_id"] in event_ids
+        if row["event_id"] in marks or any(mark in row["payload"] for mark in marks)
     ]
     for row in rows:
         table.delete(row["pk"], row["sk"])
