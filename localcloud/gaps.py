@@ -9,6 +9,9 @@ fits. When a REST API is imported from its OpenAPI body:
 
 What S3 tells EventBridge of an object in a versioned bucket names its version.
 
+An alarm over an expression of several metrics is made, and watches the first of them: nobody waits for
+alarms here.
+
 In what policies may ask: ``events:source`` and ``events:detail-type`` are known for PutEvents, and
 ``aws:SecureTransport`` is true for a caller on this machine: there is no TLS on the loopback interface,
 and bucket policies that refuse plain HTTP, as ours does, mean the network.
@@ -32,6 +35,7 @@ def mend() -> None:
     _mend_transport()
     _mend_event_conditions()
     _mend_object_events()
+    _mend_alarms()
 
 
 def _mend_object_events() -> None:
@@ -98,6 +102,25 @@ def _mend_transport() -> None:
         inner(source_ip, secure_transport or ipaddress.ip_address(source_ip).is_loopback)
 
     ministack.pin_request_origin = pin_request_origin
+
+
+def _mend_alarms() -> None:
+    from ministack.services.cloudformation import provisioners
+
+    formation: Any = provisioners
+    inner = formation._cw_metric_alarm_record
+    formation._cw_metric_alarm_record = lambda name, props: inner(name, with_one_metric(props))
+
+
+def with_one_metric(props: dict[str, Any]) -> dict[str, Any]:
+    """The same alarm, on the first metric of its expression if it has one."""
+    found = [entry["MetricStat"] for entry in props.get("Metrics") or () if "MetricStat" in entry]
+    if not found:
+        return props
+    first = found[0]
+    rest = {name: value for name, value in props.items() if name != "Metrics"}
+    rest |= first["Metric"] | {"Period": first["Period"], "Statistic": first["Stat"]}
+    return rest
 
 
 def _mend_import() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
+
+import yaml
 
 from openapi import native, phonexia, resemble, sensity, veriplus
 
@@ -13,10 +16,21 @@ __all__ = ["DIALECTS", "main", "outputs"]
 DIALECTS: tuple[ModuleType, ...] = (native, phonexia, resemble, sensity, veriplus)
 """One module an API; each has ``outputs()``, its files with their text."""
 
+SERVED = native.ROOT / "functions" / "docs" / "apis"
+
 
 def outputs() -> dict[Path, str]:
-    """Return every file that is made from the code, with its text."""
-    return {path: text for dialect in DIALECTS for path, text in dialect.outputs().items()}
+    """Return every file that is made from the code, with its text; documents also as /docs serves them."""
+    made = {path: text for dialect in DIALECTS for path, text in dialect.outputs().items()}
+    documents = {path.stem: text for path, text in made.items() if path.suffix == ".yaml"}
+    return made | {SERVED / f"{name}.json": _json(text) for name, text in documents.items()}
+
+
+def _json(text: str) -> str:
+    """Return a document for Swagger UI, which complains of any ``jsonSchemaDialect`` but OpenAPI's own."""
+    document = yaml.load(text, Loader=yaml.CSafeLoader)
+    document.pop("jsonSchemaDialect", None)
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -202,8 +202,23 @@ OPERATIONS: dict[tuple[str, str], Said] = {
         "deleteAnalysis",
         "analyses",
         "Erase an analysis",
-        ((Status.NO_CONTENT, "", "Erased, or erased before.", ()),),
+        ((_OK, "DeletionReceipt", "Erased, or erased before.", ()),),
         text="Stops the run; erases media, artifacts and the record, every version. A tombstone stays.",
+        faults=(_404,),
+    ),
+    ("GET", "/v1/analyses/{id}/deletion-receipt"): Said(
+        "getDeletionReceipt",
+        "analyses",
+        "Fetch the receipt of an erasure",
+        (
+            (
+                _OK,
+                "DeletionReceipt",
+                "Signed; the signature may differ each time, what it signs does not.",
+                (),
+            ),
+        ),
+        text="After a DELETE, or when zero retention has erased the media.",
         faults=(_404,),
     ),
     ("GET", "/v1/analyses/{id}/artifacts"): Said(
@@ -358,6 +373,12 @@ OPERATIONS: dict[tuple[str, str], Said] = {
     ),
     ("GET", "/v1/models"): Said(
         "listModels", "service", "Which detectors it has", ((_OK, "ModelList", "All of them.", ()),)
+    ),
+    ("GET", "/v1/keys"): Said(
+        "getKeys",
+        "service",
+        "The public keys of deletion receipts",
+        ((_OK, "KeySet", "A JWK Set.", ()),),
     ),
     ("GET", "/v1/openapi.json"): Said(
         "getOpenapi", "service", "This document", ((_OK, "object", "OpenAPI 3.1.", ()),), faults=(_404,)

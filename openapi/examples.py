@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bonafide import receipts
 from bonafide.credits import Balance
 from bonafide.model import (
     Analysis,
@@ -24,6 +25,7 @@ from bonafide.model import (
     State,
     Verdict,
 )
+from bonafide.store.erasures import Erasure
 from bonafide.store.known import Entry
 from bonafide.store.webhooks import Attempt, Delivery, Endpoint
 from bonafide.tenants import Plan, Tenant
@@ -38,6 +40,12 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ID = "an_01kg9q2d00xv4t8w6j5y3m1n7p"
 WEBHOOK = "wh_01kg9q2d00xv4t8w6j5y3m1n7p"
 _SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_KEY = {
+    "crv": "P-256", "kty": "EC", "use": "sig", "alg": "ES256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    "kid": "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U",
+}  # fmt: skip
+"""The public key of RFC 7515, appendix A.3."""
 
 
 def analysis() -> Analysis:
@@ -115,8 +123,23 @@ def documents() -> dict[str, Any]:
         "DeliveryDocument": sent,
         "DeliveryList": render.page([sent]),
         "Account": _account(),
+        "DeletionReceipt": _receipt(),
+        "KeySet": {"keys": [_KEY]},
         "Health": {"status": "ok", "version": "0.1.0"},
     }
+
+
+def _receipt() -> dict[str, Any]:
+    erasure = Erasure(
+        reason="deleted",
+        created_at=NOON,
+        erased_at=NOON + timedelta(hours=1),
+        until=NOON + timedelta(days=30),
+        erased_media=1,
+        erased_working_files=2,
+        erased_artifacts=3,
+    )
+    return receipts.document("acme", ID, erasure) | {"jws": "eyJhbGciOiJFUzI1NiJ9.eyJvYmplY3QiOiJ4In0.c2ln"}
 
 
 def event(kind: EventType) -> dict[str, Any]:

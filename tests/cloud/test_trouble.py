@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.helpers import media
-from tests.helpers.cloud import Api, Cloud, send, until
+from tests.helpers.cloud import Api, Cloud, send, until, verified
 from tests.helpers.server import Handler, Server, answer
 
 ENDED = ("completed", "failed")
@@ -128,11 +128,15 @@ def is_erased(cloud: Cloud, api: Api, analysis_id: str) -> None:
     assert said["deleted_at"]
     api("GET", f"{where}/artifacts").problem(410)
     assert api.all() == []
-    assert api("DELETE", where).status == 204
+    receipt = api("DELETE", where).json
+    said = verified(api, receipt)
+    assert (said["analysis_id"], said["tenant"], said["reason"]) == (analysis_id, api.tenant, "deleted")
+    assert api("GET", f"{where}/deletion-receipt").json["erased_at"] == receipt["erased_at"]
     row = cloud.row(api.tenant, analysis_id)
     assert set(row) <= {
         "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "state", "stage",
-        "created_at", "deleted_at", "metered",
+        "created_at", "deleted_at", "metered", "confirmed_at",
+        "erased_media", "erased_working_files", "erased_artifacts", "erased_records",
     }  # fmt: skip
 
 
@@ -141,7 +145,7 @@ def test_deleting_a_finished_analysis_leaves_a_tombstone(cloud: Cloud, api: Api)
     document = api.finished(api("POST", "/v1/analyses", json={"upload_id": upload_id}))
     link = api("GET", document["artifacts"][0]["href"]).headers["location"]
     assert cloud.objects(api.tenant)
-    assert api("DELETE", f"/v1/analyses/{document['id']}").status == 204
+    assert api("DELETE", f"/v1/analyses/{document['id']}").status == 200
     assert cloud.objects(api.tenant) == []
     is_erased(cloud, api, document["id"])
     assert send("GET", link).status == 404
@@ -155,7 +159,7 @@ def test_deleting_a_dropped_file_spares_a_newer_one(cloud: Cloud, api: Api) -> N
     api.finished(first["id"])
     new = s3.put_object(Bucket=cloud.bucket, Key=key, Body=media.jpeg(64, 64, seed=2))["VersionId"]
     until(lambda: len(api.all()) == 2, "the second analysis")
-    assert api("DELETE", f"/v1/analyses/{first['id']}").status == 204
+    assert api("DELETE", f"/v1/analyses/{first['id']}").status == 200
     left = s3.list_object_versions(Bucket=cloud.bucket, Prefix=key)
     assert [version["VersionId"] for version in left["Versions"]] == [new] != [old]
     assert not left.get("DeleteMarkers")
@@ -164,7 +168,7 @@ def test_deleting_a_dropped_file_spares_a_newer_one(cloud: Cloud, api: Api) -> N
 def test_deleting_in_mid_run_stops_it(cloud: Cloud, api: Api) -> None:
     with slow_host() as (server, go):
         analysis_id = fetching(api, server)
-        assert api("DELETE", f"/v1/analyses/{analysis_id}").status == 204
+        assert api("DELETE", f"/v1/analyses/{analysis_id}").status == 200
         is_erased(cloud, api, analysis_id)
         until(lambda: cloud.execution(analysis_id)["status"] == "ABORTED", "the run stopped")
         go.set()

@@ -151,7 +151,8 @@ def test_real_answers_keep_to_the_document(deployed: Deployed) -> None:
     where = f"/v1/analyses/{made.json['id']}"
     for method, target in (
         ("GET", where), ("GET", "/v1/analyses?limit=1"), ("GET", where + "/artifacts"),
-        ("GET", where + "/artifacts/none.png"), ("DELETE", where), ("GET", where),
+        ("GET", where + "/artifacts/none.png"), ("GET", where + "/deletion-receipt"),
+        ("DELETE", where), ("GET", where), ("GET", where + "/deletion-receipt"), ("GET", "/v1/keys"),
         ("DELETE", "/v1/analyses/an_0"),
         ("GET", "/v1/limits"), ("GET", "/v1/models"), ("GET", "/v1/health"), ("GET", "/v1/openapi.json"),
         ("GET", "/v1/account"),

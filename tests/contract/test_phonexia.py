@@ -15,6 +15,7 @@ import pytest
 import requests
 import schemathesis
 import yaml
+from bonafide import credits as ledger
 from bonafide import ids, media, tokens
 from bonafide import tenants as plans
 from bonafide.conclude import fuse
@@ -318,11 +319,15 @@ def test_what_is_not_acceptable_is_422(ask: Callable[..., Answer]) -> None:
 
 
 @rows("PHX-36", "X-10", "X-11")
-def test_used_up_capacity_is_403(ask: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bonafide.credits.price", lambda *_arguments: 10**9)
-    _, plain = tokens.create("poor", name="x", scopes=["*"], now=datetime.now(UTC))
+def test_used_up_capacity_is_403(ask: Callable[..., Answer]) -> None:
+    now = datetime.now(UTC)
+    _, plain = tokens.create("poor", name="x", scopes=["*"], now=now)  # on the FREE plan: 100 credits
+    ledger.reserve("poor", new_id("an"), 95, now=now)
+    begun = ask("POST", PATH, **form(Authorization=f"Bearer {plain}"))
+    assert begun.status == 202 and ledger.balance("poor", now=now).remaining == 2
     answer = ask("POST", PATH, **form(Authorization=f"Bearer {plain}"))
     assert answer.status == 403
+    assert ledger.balance("poor", now=now).remaining == 2  # what is refused costs nothing
     assert answer.json == {
         "type": "request.forbidden",
         "message": "Request is forbidden.",

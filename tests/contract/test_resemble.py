@@ -157,6 +157,24 @@ def test_real_answers_keep_to_the_document(deployed: Deployed) -> None:
     assert ask("POST", "/api/v2/detect", body={"url": "x" * 70_000}).status == 413
 
 
+@pytest.mark.rows("RES-60")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v2/audio_source_tracings"),
+        ("POST", "/api/v2/intelligence"),
+        ("GET", "/api/v2/detects/00000000-0000-4000-8000-000000000000/intelligence"),
+        ("POST", "/api/v2/watermark/apply"),
+        ("POST", "/api/v2/watermark/detect"),
+        ("GET", "/api/v2/account/billing_usage"),
+    ],
+)
+def test_what_is_not_served_says_so_in_the_vendors_shape(deployed: Deployed, method: str, path: str) -> None:
+    """Decision 0021: no watermark, no questions; a client sees an address that is not there, never a 5xx."""
+    answer = deployed(method, path, body={} if method == "POST" else None)
+    assert answer.status == 404 and answer.json["success"] is False and answer.json["message"]
+
+
 @pytest.mark.rows("RES-6", "RES-8", "X-4")
 @pytest.mark.parametrize("spelling", ["Bearer {}", "Token token={}", 'Token token="{}"', "Token {}", "{}"])
 def test_every_spelling_of_a_key(deployed: Deployed, spelling: str) -> None:

@@ -51,6 +51,8 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.cloudformation.models import Stack
 from moto.events.models import EventBus
+from moto.kms.models import kms_backends
+from moto.kms.utils import generate_private_key
 from moto.stepfunctions.models import stepfunctions_backends
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
@@ -425,6 +427,10 @@ def _what_moto_forgets(ids: dict[str, str]) -> None:
                 text = properties["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK)
                 Aws.client("scheduler").create_schedule_group(Name=text)
                 ids[name] = text
+            case "AWS::KMS::Key" if properties.get("KeyUsage") == "SIGN_VERIFY":
+                key = kms_backends[ACCOUNT][REGION].keys[ids[name]]
+                key.key_usage, key.key_spec = properties["KeyUsage"], properties["KeySpec"]
+                key.private_key = generate_private_key(key.key_spec)
 
 
 def _copy_machine(arn: str) -> None:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+import jwt
 import urllib3
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
@@ -33,7 +34,7 @@ from urllib3.filepost import encode_multipart_formdata
 from localcloud.cloud import ROOT, LocalCloud
 from tests.helpers.embedded import RunningCloud
 
-__all__ = ["PATIENCE_S", "Answer", "Api", "Cloud", "post_form", "send", "until"]
+__all__ = ["PATIENCE_S", "Answer", "Api", "Cloud", "post_form", "send", "until", "verified"]
 
 T = TypeVar("T")
 
@@ -159,6 +160,15 @@ class Api:
     def all(self) -> list[dict[str, Any]]:
         """Every analysis of the tenant (one page)."""
         return list(self("GET", "/v1/analyses?limit=100").json["data"])
+
+
+def verified(api: Api, receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a deletion receipt as a client does, without a token; return what is signed."""
+    served = jwt.PyJWKSet.from_dict(Api(api.base_url)("GET", "/v1/keys").json)
+    key = served[jwt.get_unverified_header(receipt["jws"])["kid"]]
+    said: dict[str, Any] = jsonlib.loads(jwt.PyJWS().decode(receipt["jws"], key=key, algorithms=["ES256"]))
+    assert said == {name: value for name, value in receipt.items() if name != "jws"}
+    return said
 
 
 # ---- the cloud --------------------------------------------------------------------------------------

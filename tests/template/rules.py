@@ -39,6 +39,8 @@ BARE_RESOURCE = {
 # AWS managed policies that SAM gives every function and that cannot be had narrower without a hand-made role:
 # "write your log" (the role may name any log group) and "write your trace" (X-Ray has no resources).
 MANAGED = ("service-role/AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess")
+# Paths for which the gateway asks nobody who is there: files that are the same for everybody.
+PUBLIC = {"/docs", "/docs/{proxy+}"}
 LAMBDA_RESERVED = {"AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "LAMBDA_TASK_ROOT"}
 
 
@@ -388,11 +390,38 @@ def tables_are_safe(template: Template) -> list[str]:
 
 @rule
 def keys_rotate(template: Template) -> list[str]:
-    """Each KMS key rotates."""
-    return [n for n, p in of(template, "AWS::KMS::Key").items() if p.get("EnableKeyRotation") is not True]
+    """Each KMS key rotates, but for those that sign: KMS rotates no asymmetric key."""
+    return [
+        name
+        for name, key in of(template, "AWS::KMS::Key").items()
+        if key.get("EnableKeyRotation") is not True and key.get("KeyUsage") != "SIGN_VERIFY"
+    ]
 
 
 # ---- alarms ----------------------------------------------------------------------------------------
+
+
+def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm looks at, by itself or in an expression."""
+    return [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", ()) if "MetricStat" in m] or [alarm]
+
+
+@rule
+def every_api_is_watched(template: Template) -> list[str]:
+    """Each REST API and its function have a line in both alarms, and a place on the dashboard."""
+    metrics = [m for a in of(template, "AWS::CloudWatch::Alarm").values() for m in watched(a)]
+    text = {
+        name: json.dumps([m for m in metrics if m["MetricName"] == name]) for name in ("5XXError", "Errors")
+    }
+    shown = json.dumps([p["DashboardBody"] for p in of(template, "AWS::CloudWatch::Dashboard").values()])
+    wrong = []
+    for api in of(template, "AWS::ApiGateway::RestApi").values():
+        name = api["Name"]["Fn::Sub"]
+        wrong += [] if f'"{name}"' in text["5XXError"] else [f"{name}: no alarm on its 5xx"]
+        wrong += [] if f'\\"{name}\\"' in shown else [f"{name}: not on the dashboard"]
+        function = f"Api{name.rpartition('-')[2].capitalize()}Function"
+        wrong += [] if f'"{function}"' in text["Errors"] else [f"{function}: no alarm on its errors"]
+    return wrong
 
 
 @rule
@@ -400,9 +429,10 @@ def what_matters_has_an_alarm(template: Template) -> list[str]:
     """DLQ depth, dead executions, API errors; and each alarm tells somebody."""
     alarms = of(template, "AWS::CloudWatch::Alarm")
     wrong = [f"{name}: tells nobody" for name, alarm in alarms.items() if not alarm.get("AlarmActions")]
-    seen = {(a["Namespace"], a["MetricName"]): set[str]() for a in alarms.values()}
-    for alarm in alarms.values():
-        seen[alarm["Namespace"], alarm["MetricName"]] |= names(alarm.get("Dimensions", []))
+    seen: dict[tuple[str, str], set[str]] = {}
+    for metric in (metric for alarm in alarms.values() for metric in watched(alarm)):
+        watching = seen.setdefault((metric["Namespace"], metric["MetricName"]), set())
+        watching |= names(metric.get("Dimensions", []))
     depth = seen.get(("AWS/SQS", "ApproximateNumberOfMessagesVisible"), set())
     wrong += [f"{queue}: no alarm on its depth" for queue in dead_letter_queues(template) - depth]
     needed = [
@@ -417,7 +447,7 @@ def what_matters_has_an_alarm(template: Template) -> list[str]:
 
 @rule
 def api_stages_are_throttled(template: Template) -> list[str]:
-    """Each stage has a rate limit, metrics and traces, and nobody comes in without a token."""
+    """Each stage has a rate limit, metrics and traces; nobody comes in without a token, but to `PUBLIC`."""
     wrong = []
     for name, stage in of(template, "AWS::ApiGateway::Stage").items():
         settings = stage.get("MethodSettings", [])
@@ -428,6 +458,6 @@ def api_stages_are_throttled(template: Template) -> list[str]:
             wrong += [
                 f"{name} {method} {path}: open"
                 for method, what in methods.items()
-                if not what.get("security")
+                if path not in PUBLIC and what.get("security") in (None, [], [{"NONE": []}])
             ]
     return wrong

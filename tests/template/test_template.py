@@ -118,6 +118,9 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("keys_rotate", "SecretsKey", drop("SecretsKey", "EnableKeyRotation")),
     ("what_matters_has_an_alarm", "WebhookDlq", without("WebhookDlqAlarm")),
     ("what_matters_has_an_alarm", "ExecutionsFailed", without("ExecutionsFailedAlarm")),
+    ("every_api_is_watched", "5xx", without("Api5xxAlarm")),
+    ("every_api_is_watched", "its errors", without("ApiErrorsAlarm")),
+    ("every_api_is_watched", "dashboard", without("Dashboard")),
     ("api_stages_are_throttled", "rate", unthrottle),
     ("api_stages_are_throttled", "open", open_api),
 ]

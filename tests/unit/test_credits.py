@@ -67,6 +67,12 @@ def test_the_price_list(kind: MediaKind, seconds: float | None, cost: int) -> No
     assert ledger.price(None, kind, seconds) == ledger.price("sensity", kind, seconds) == 0
 
 
+@pytest.mark.parametrize(("kind", "cost"), [(IMAGE, 0), (AUDIO, 3), (VIDEO, 3), (DOCUMENT, 0)])
+def test_phonexia_charges_for_sound(kind: MediaKind, cost: int) -> None:
+    """PHX-36: what has no sound is rejected there, and costs nothing."""
+    assert ledger.price("phonexia", kind, 60.0) == cost and ledger.hold("phonexia", None) == 3
+
+
 def test_what_is_not_known_yet_is_held_at_its_dearest() -> None:
     assert ledger.hold("veriplus", VIDEO) == 10 and ledger.hold("veriplus", IMAGE) == 2
     assert ledger.hold("veriplus", None) == 10 and ledger.hold(None, VIDEO) == 0

@@ -10,7 +10,9 @@ import pytest
 from bonafide import delivery as room
 from bonafide import outbound, queue
 from bonafide.errors import InvalidRequest, Unavailable
+from bonafide.model import Analysis, Source, State
 from bonafide.outbound import Posted
+from bonafide.store import analyses
 from bonafide.store import webhooks as store
 from bonafide.webhooks import EXHAUSTED_LIMIT, OFFSETS_S
 from standardwebhooks.webhooks import Webhook
@@ -276,3 +278,38 @@ def test_each_misbehaviour_is_logged(
     (attempt,) = logged.attempts
     assert (attempt.status, attempt.error) == (status, error)
     assert len(server.requests) == 1
+
+
+# ---- what the client called it -----------------------------------------------------------------------
+
+
+def known(**more: Any) -> Analysis:
+    """Write the row of the analysis that the event is of."""
+    made = Analysis(
+        id="an_1", tenant="acme", state=State.QUEUED, source=Source(type="inline"), created_at=START, **more
+    )
+    return analyses.create(made)
+
+
+def test_the_clients_reference_is_sent_and_not_logged(world: World) -> None:
+    known(client_reference="case 7")
+    endpoint = world.endpoint("a", 500, 200)
+    world.event()
+    world.run()
+    assert [json.loads(post["body"])["data"]["client_reference"] for post in world.posts] == ["case 7"] * 2
+    assert world.posts[0]["body"] == world.posts[1]["body"]
+    (logged,) = world.log(endpoint)
+    assert "case 7" not in logged.model_dump_json()
+
+
+def test_of_a_deleted_analysis_nothing_more_is_told(world: World) -> None:
+    known(client_reference="case 7")
+    endpoint = world.endpoint("a", 500)
+    world.event()
+    analyses.mark_deleted("acme", "an_1", now=START)
+    world.run()
+    assert len(world.posts) == 1
+    (logged,) = world.log(endpoint)
+    assert (logged.state, logged.reason) == ("failed", "analysis_deleted")
+    world.event(event_id="evt_2")  # an event that was still on its way
+    assert len(world.posts) == 1

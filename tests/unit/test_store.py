@@ -125,7 +125,7 @@ def test_claims_replay_refuse_and_are_taken_over() -> None:
         begin("g", NOW, "an_2")
     # The first request died: a retry a minute later goes on under the first id, so nothing is made twice.
     assert begin("f", NOW + timedelta(seconds=61), "an_3") == claims.Begun("an_1")
-    claims.complete("acme", "key", status=202, headers={"Location": "/x"}, body="{}")
+    claims.complete("acme", "key", status=202, headers={"Location": "/x"}, body="{}", now=NOW)
     assert begin("f", NOW, "an_4") == claims.Replay(202, {"Location": "/x"}, "{}")
     assert begin("f", NOW + timedelta(days=2), "an_5") == claims.Begun("an_5")
 

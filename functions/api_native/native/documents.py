@@ -28,6 +28,7 @@ from bonafide.webhooks import EventType
 from pydantic import BaseModel, ConfigDict, Field
 
 from native.documents_account import Account, Credits, Document, Jobs, MonthUsage, RequestRate
+from native.documents_receipt import DeletionReceipt, ErasedCounts, KeptEntry, KeySet, PublicKey
 
 __all__ = [
     "Account",
@@ -41,10 +42,14 @@ __all__ = [
     "CreatedToken",
     "CreatedWebhook",
     "Credits",
+    "DeletionReceipt",
     "DeliveryDocument",
     "DeliveryList",
+    "ErasedCounts",
     "Health",
     "Jobs",
+    "KeptEntry",
+    "KeySet",
     "KnownMediaDocument",
     "KnownMediaList",
     "Limits",
@@ -53,6 +58,7 @@ __all__ = [
     "ModelList",
     "MonthUsage",
     "Problem",
+    "PublicKey",
     "RequestRate",
     "ResultDocument",
     "ResultSummary",
@@ -285,7 +291,7 @@ class DeliveryDocument(Document):
     next_attempt_at: datetime | None
     redelivery_of: str | None
     created_at: datetime
-    payload: str = Field(description="The JSON text that is signed and sent.")
+    payload: str = Field(description="The JSON text that is signed and sent, but for `client_reference`.")
 
 
 class DeliveryList(Page):

@@ -94,8 +94,8 @@ class Once:
                 claims.release(self.call.tenant, self.name)
             raise
 
-    def complete(self, response: Response) -> None:
-        """Keep the answer for every retry within a day."""
+    def complete(self, response: Response, analysis_id: str | None = None) -> None:
+        """Keep the answer for every retry within a day; that of an analysis goes when it is erased."""
         if self.name is not None:
             claims.complete(
                 self.call.tenant,
@@ -103,4 +103,6 @@ class Once:
                 status=response.status,
                 headers=dict(response.headers),
                 body=response.body.decode(),
+                analysis_id=analysis_id,
+                now=self.call.tools.now(),
             )

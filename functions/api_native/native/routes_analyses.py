@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bonafide import clock, erasure, ingest
+from bonafide import clock, erasure, ingest, receipts
 from bonafide.errors import Gone, InvalidRequest, NotFound, TooLarge, Unprocessable
 from bonafide.http import MAX_JSON_BYTES, Form, Response, Status, json_response, loads, problem, words
 from bonafide.ingest import NewAnalysis
@@ -41,7 +41,7 @@ def create(call: Call) -> Response:
             new, now=call.tools.now(), new_id=call.tools.new_id, analysis_id=once.analysis_id
         )
     logger.append_keys(analysis_id=analysis.id)
-    once.complete(_shown(call, analysis, created=True))
+    once.complete(_shown(call, analysis, created=True), analysis.id)
     analysis, applied = wait(call, analysis, started, wish=call.request.prefer.wait_s)
     return _shown(call, analysis, created=True, headers=applied)
 
@@ -76,7 +76,16 @@ def delete(call: Call) -> Response:
     logger.append_keys(analysis_id=call.params["id"])
     if not erasure.delete_analysis(call.tenant, call.params["id"], now=call.tools.now()):
         raise _absent()
-    return Response(Status.NO_CONTENT)
+    return deletion_receipt(call)
+
+
+def deletion_receipt(call: Call) -> Response:
+    """GET /v1/analyses/{id}/deletion-receipt."""
+    existing(call)
+    found = receipts.receipt(call.tenant, call.params["id"])
+    if found is None:
+        raise NotFound("Nothing of this analysis was erased.", code="nothing_erased")
+    return json_response(found)
 
 
 def existing(call: Call) -> Analysis:
@@ -181,4 +190,5 @@ ROUTES = (
     Route("GET", "/v1/analyses", list_, Scope.ANALYSES_READ),
     Route("GET", "/v1/analyses/{id}", show, Scope.ANALYSES_READ),
     Route("DELETE", "/v1/analyses/{id}", delete, Scope.ANALYSES_WRITE),
+    Route("GET", "/v1/analyses/{id}/deletion-receipt", deletion_receipt, Scope.ANALYSES_READ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bonafide
-from bonafide import media
+from bonafide import media, receipts
 from bonafide.errors import NotFound
 from bonafide.http import Response, Status, json_response
 from bonafide.model import Operation
@@ -66,6 +66,11 @@ def models(_call: Call) -> Response:
     return json_response(render.page(_catalogue()))
 
 
+def keys(_call: Call) -> Response:
+    """GET /v1/keys: what verifies deletion receipts, as a JWK Set."""
+    return json_response(receipts.jwks())
+
+
 def openapi(_call: Call) -> Response:
     """GET /v1/openapi.json."""
     if not _OPENAPI.is_file():
@@ -85,5 +90,6 @@ ROUTES = (
     Route("GET", "/v1/health", health, PUBLIC),
     Route("GET", "/v1/limits", limits),
     Route("GET", "/v1/models", models),
+    Route("GET", "/v1/keys", keys, PUBLIC),
     Route("GET", "/v1/openapi.json", openapi, PUBLIC),
 )

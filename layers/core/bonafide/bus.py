@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bonafide import clock
 from bonafide.errors import Unavailable
 from bonafide.ids import digest
-from bonafide.model import Analysis
+from bonafide.model import Analysis, State
 from bonafide.settings import settings
 
-__all__ = ["SCHEMA_VERSION", "SOURCE", "finished_event", "publish"]
+__all__ = ["SCHEMA_VERSION", "SOURCE", "event_id", "finished_event", "publish"]
 
 SCHEMA_VERSION = "1"
 SOURCE = "bonafide"
@@ -28,13 +28,21 @@ def client() -> Any:
     return boto3.client("events", region_name=settings().aws_region)
 
 
+def event_id(analysis_id: str, state: State) -> str:
+    """Return the id of the event that an analysis ended in this state: the same however often it is told."""
+    return f"evt_{digest(analysis_id, f'analysis.{state.value}')}"
+
+
 def finished_event(analysis: Analysis, *, now: datetime) -> dict[str, Any]:
-    """Return the detail of ``analysis.completed`` or ``.failed``: thin, without file names or URLs."""
+    """Return the detail of ``analysis.completed`` or ``.failed``: thin, and without any words of the client.
+
+    A bus, a queue and a dead-letter queue cannot be asked to forget (decision 0030).
+    """
     kind = f"analysis.{analysis.state.value}"
     verdict = analysis.verdict
     return {
         "schema_version": SCHEMA_VERSION,
-        "event_id": f"evt_{digest(analysis.id, kind)}",
+        "event_id": event_id(analysis.id, analysis.state),
         "type": kind,
         "tenant": analysis.tenant,
         "analysis_id": analysis.id,
@@ -43,7 +51,6 @@ def finished_event(analysis: Analysis, *, now: datetime) -> dict[str, Any]:
         "failure": analysis.failure.model_dump() if analysis.failure else None,
         "operations": [result.operation.value for result in analysis.results],
         "media_kind": analysis.media.kind.value if analysis.media else None,
-        "client_reference": analysis.client_reference,
         "dialect": analysis.dialect,
         "occurred_at": clock.text(analysis.completed_at or now),
     }

@@ -1,6 +1,6 @@
 """Credits: reserve when an analysis is asked for, settle when it is done, release when it failed (VER-9).
 
-A dialect that charges has a price list; the native API and the other dialects have none, and cost nothing.
+A dialect that charges has a price list; the native API and the dialects without one cost nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ PRICES: Mapping[str, Prices] = {
         MediaKind.AUDIO: ((math.inf, 3),),
         MediaKind.VIDEO: ((60.0, 5), (math.inf, 10)),
         MediaKind.DOCUMENT: ((math.inf, 2),),
-    }
+    },
+    "phonexia": {  # PHX-36: a licensed capacity, no prices; so VeriPlus' price of sound
+        MediaKind.AUDIO: ((math.inf, 3),),
+        MediaKind.VIDEO: ((math.inf, 3),),
+    },
 }
 """The price list of each dialect that charges."""
 

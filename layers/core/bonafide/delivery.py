@@ -22,8 +22,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from bonafide import queue
 from bonafide.errors import Conflict, InvalidRequest, Unavailable
 from bonafide.ids import IdFactory, new_id
-from bonafide.model import Word
+from bonafide.model import Analysis, State, Word
 from bonafide.outbound import Posted, post
+from bonafide.store import analyses
 from bonafide.store import webhooks as store
 from bonafide.store.webhooks import CALLBACK, Attempt, Delivery, Endpoint
 from bonafide.telemetry import MetricUnit, logger, metrics
@@ -34,6 +35,7 @@ from bonafide.webhooks import (
     Answer,
     EventType,
     body,
+    completed,
     dead,
     delivery_id,
     jitter,
@@ -132,16 +134,27 @@ def _attempt(due: _Due, *, clock: Clock, poster: Poster) -> None:
         return
     if delivery.url:
         secrets = store.signing_all(due.tenant, now)
-        _make(due.tenant, delivery, None, delivery.url, secrets, clock=clock, poster=poster, now=now)
+        content = delivery.payload
+        _make(due.tenant, delivery, None, delivery.url, secrets, content, clock=clock, poster=poster, now=now)
         return
     signing = store.signing(due.tenant, due.webhook_id, now)
     endpoint, secrets = signing or (None, [])
-    if endpoint is None or not (endpoint.enabled or delivery.type is EventType.TEST):
+    analysis = _told_of(due.tenant, delivery)
+    erased = analysis is not None and analysis.state is State.DELETED
+    if erased or endpoint is None or not (endpoint.enabled or delivery.type is EventType.TEST):
         reason = "endpoint_disabled" if endpoint else "endpoint_deleted"
+        reason = "analysis_deleted" if erased else reason
         change = {"state": "failed", "reason": reason, "next_attempt_at": None}
         store.record(due.tenant, delivery, delivery.model_copy(update=change))
         return
-    _make(due.tenant, delivery, endpoint, endpoint.url, secrets, clock=clock, poster=poster, now=now)
+    content = completed(delivery.payload, analysis.client_reference) if analysis else delivery.payload
+    _make(due.tenant, delivery, endpoint, endpoint.url, secrets, content, clock=clock, poster=poster, now=now)
+
+
+def _told_of(tenant: str, delivery: Delivery) -> Analysis | None:
+    """Return the analysis that an event is of, a tombstone too: the log names it, and no more."""
+    analysis_id = json.loads(delivery.payload)["data"].get("analysis_id")
+    return analyses.get(tenant, analysis_id) if analysis_id else None
 
 
 def _make(
@@ -150,13 +163,14 @@ def _make(
     endpoint: Endpoint | None,
     url: str,
     secrets: list[str],
+    text: str,
     *,
     clock: Clock,
     poster: Poster,
     now: datetime,
 ) -> None:
     """Make the attempt that was claimed, log it, and see to what follows."""
-    content = delivery.payload.encode()
+    content = text.encode()
     stamp = int(now.timestamp())
     signed = bool(secrets or endpoint)  # an endpoint always has a secret: without one it is an error
     headers = (

@@ -1,15 +1,21 @@
-"""Erasure: media, artifacts, working files, names. A promise, so every part may be run again."""
+"""Erasure: media, artifacts, working files, names. A promise, so every part may be run again.
+
+What each part found is counted on the row (`store/erasures.py`): the deletion receipt says it.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from bonafide import credits as ledger
 from bonafide import media, slots, workflow
+from bonafide.bus import event_id
+from bonafide.ids import to_uuid
 from bonafide.model import Analysis, State
-from bonafide.store import analyses, table, tenants
+from bonafide.store import analyses, claims, erasures, table, tenants, webhooks
 
-__all__ = ["delete_analysis", "erase_media", "erase_traces", "forget"]
+__all__ = ["confirm", "delete_analysis", "erase_media", "erase_traces", "forget"]
 
 
 def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
@@ -22,6 +28,7 @@ def delete_analysis(tenant: str, analysis_id: str, *, now: datetime) -> bool:
         return False
     if analysis.state is not State.DELETED:
         erase_media(analysis)
+        _erase_records(analysis)
         tenants.meter(analysis, credits_=ledger.close(analysis), now=now)
         analyses.mark_deleted(tenant, analysis_id, now=now)
         if analysis.state in (State.QUEUED, State.RUNNING):
@@ -39,15 +46,30 @@ def erase_media(analysis: Analysis) -> None:
         return
     if analysis.source.type == "drop":
         media.erase_version(ref)
+        erasures.add(analysis.tenant, analysis.id, media=1)
         return
-    media.erase_prefix(ref.key)
+    erasures.add(analysis.tenant, analysis.id, media=media.erase_prefix(ref.key))
     if analysis.source.type == "upload":
         table.delete(table.tenant_key(analysis.tenant, "UP", ref.key.rsplit("/", 1)[-1]))
+        erasures.add(analysis.tenant, analysis.id, records=1)
+
+
+def _erase_records(analysis: Analysis) -> None:
+    """Erase what else the table holds of it: answers kept for an Idempotency-Key, bodies of callbacks."""
+    found = claims.forget(analysis.tenant, analysis.id)
+    if analysis.completed_at:
+        marks = {event_id(analysis.id, state) for state in (State.COMPLETED, State.FAILED)}
+        marks.add(analysis.id)
+        with suppress(ValueError):  # an id that is none of `new_id` has no other spelling
+            marks.add(to_uuid(analysis.id))
+        found += webhooks.forget_callbacks(analysis.tenant, marks, occurred_at=analysis.completed_at)
+    erasures.add(analysis.tenant, analysis.id, records=found)
 
 
 def forget(analysis: Analysis, *, now: datetime) -> None:
     """Zero retention: the result stays; media, artifacts, working files, names and the address go."""
     erase_media(analysis)
+    erasures.add(analysis.tenant, analysis.id, records=claims.forget(analysis.tenant, analysis.id))
     erase_traces(analysis.tenant, analysis.id)
     analyses.forget_names(analysis.tenant, analysis.id, now=now)
     analyses.settle(analysis.tenant, analysis.id)
@@ -55,5 +77,12 @@ def forget(analysis: Analysis, *, now: datetime) -> None:
 
 def erase_traces(tenant: str, analysis_id: str) -> None:
     """Erase everything that lies under the analysis' own prefixes, every version of it."""
-    for folder in ("media", "work", "artifacts"):
-        media.erase_prefix(f"{folder}/{tenant}/{analysis_id}/")
+    for folder, name in (("media", "media"), ("work", "working_files"), ("artifacts", "artifacts")):
+        found = media.erase_prefix(f"{folder}/{tenant}/{analysis_id}/")
+        erasures.add(tenant, analysis_id, **{name: found})
+
+
+def confirm(tenant: str, analysis_id: str, *, now: datetime) -> None:
+    """Erase once more, when nothing that could write is running any more, and note that it was done."""
+    erase_traces(tenant, analysis_id)
+    erasures.confirm(tenant, analysis_id, now=now)

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from bonafide import address, media, slots
 from bonafide import credits as ledger
-from bonafide.errors import Conflict, InsufficientCredits, InvalidRequest, NotFound, TooLarge
+from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import TENANT, digest
 from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
 from bonafide.policy import policy
@@ -128,17 +128,26 @@ def create(
     """
     policy(new.options.policy)
     _check_window(new.options)
+    erased = analyses.get(new.tenant, analysis_id) if analysis_id else None
+    if erased and (erased.deleted_at or erased.media_deleted_at):
+        return erased  # a retry brings nothing back
     analysis_id = analysis_id or new_id("an")
+    ref: MediaRef | None = None
     if new.inline is not None:
-        source, ref = _inline(new, analysis_id)
+        _bounded(new.inline)
+        source = Source(type="inline", filename=new.filename)
     elif new.upload_id is not None:
         analysis_id = _claim_upload(new, now, analysis_id)
         source, ref = _uploaded(new.tenant, new.upload_id, now)
     elif new.url is not None:
         address.check(new.url, allow_loopback=settings().allow_loopback)
-        source, ref = Source(type="url", url=new.url), None
+        source = Source(type="url", url=new.url)
     else:
         raise InvalidRequest("Give a file, an upload_id or a url.", code="source_missing")
+    # Before anything is stored: what is refused is not kept. The sweep frees what a crash leaves held.
+    ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
+    if new.inline is not None:
+        ref = media.put(media.media_key(new.tenant, analysis_id), new.inline)
     return _begin(new, analysis_id, source, ref, now)
 
 
@@ -186,23 +195,10 @@ def _begin(
         echo=new.echo,
         created_at=now,
     )
-    try:
-        ledger.reserve(new.tenant, analysis_id, ledger.hold(new.dialect, new.kind), now=now)
-    except InsufficientCredits:
-        if source.type == "inline" and ref is not None:
-            media.erase_prefix(ref.key)  # what is refused is not kept
-        raise
     analysis = analyses.create(wanted)
     if analysis.state is State.QUEUED:
         slots.submit(analysis, limit=owner.terms.concurrent)
     return analysis
-
-
-def _inline(new: NewAnalysis, analysis_id: str) -> tuple[Source, MediaRef]:
-    body = new.inline or b""
-    _bounded(body)
-    ref = media.put(media.media_key(new.tenant, analysis_id), body)
-    return Source(type="inline", filename=new.filename), ref
 
 
 def _bounded(body: bytes) -> None:

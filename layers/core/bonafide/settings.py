@@ -36,6 +36,7 @@ class Settings(BaseModel):
     scheduler_role_arn: str = ""
     scheduler_group: str = "default"
     secrets_key_arn: str = Field("", description="KMS key that wraps webhook secrets.")
+    receipt_key_arn: str = Field("", description="KMS key that signs deletion receipts.")
     public_base_url: str = Field("", description="Where clients reach the API; else taken from the request.")
 
     allow_loopback: bool = Field(False, description="Local cloud only: outbound calls to 127.0.0.0/8.")

@@ -56,7 +56,7 @@ def _mend(analysis: Analysis, now: datetime) -> bool:
     tenant, analysis_id = analysis.tenant, analysis.id
     if analysis.state is State.DELETED:
         if analysis.deleted_at and now - analysis.deleted_at > LONGEST_CALL:
-            erasure.erase_traces(tenant, analysis_id)
+            erasure.confirm(tenant, analysis_id, now=now)
             ledger.release(tenant, analysis_id)
             slots.withdraw(tenant, analysis_id)
             analyses.settle(tenant, analysis_id)

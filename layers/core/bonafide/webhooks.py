@@ -28,8 +28,10 @@ __all__ = [
     "Answer",
     "EventType",
     "body",
+    "completed",
     "dead",
     "delivery_id",
+    "delivery_prefix",
     "jitter",
     "judge",
     "matches",
@@ -178,16 +180,20 @@ def matches(events: Iterable[str], kind: str) -> bool:
 
 def delivery_id(webhook_id: str, event_id: str, occurred_at: datetime) -> str:
     """Return the id of an event's delivery to an endpoint: the same each time, sorted by the event's."""
+    return delivery_prefix(occurred_at) + digest(webhook_id, event_id)[:16]
+
+
+def delivery_prefix(occurred_at: datetime) -> str:
+    """Return how the ids of all deliveries of an event of this moment begin."""
     milliseconds = int(occurred_at.timestamp() * 1000)
-    moment = "".join(_CROCKFORD[(milliseconds >> shift) & 31] for shift in range(45, -1, -5))
-    return f"dlv_{moment}{digest(webhook_id, event_id)[:16]}"
+    return "dlv_" + "".join(_CROCKFORD[(milliseconds >> shift) & 31] for shift in range(45, -1, -5))
 
 
 def body(detail: Mapping[str, Any]) -> str:
     """Return the JSON that is signed and sent for a bus event: ``{type, timestamp, data}``, under 20 kB.
 
-    Details that grow (operations, failure text, client reference) are left out if it would be larger; the
-    receiver finds them at ``GET /v1/analyses/{id}``.
+    Details that grow (operations, failure text) are left out if it would be larger; the receiver finds them
+    at ``GET /v1/analyses/{id}``.
     """
     data = {k: v for k, v in detail.items() if k not in ("tenant", "schema_version")}
     if "analysis_id" in data:
@@ -197,6 +203,13 @@ def body(detail: Mapping[str, Any]) -> str:
         kept = ("id", "analysis_id", "event_id", "type", "state", "media_kind", "occurred_at")
         text = _json(detail, {k: data[k] for k in kept if k in data} | {"truncated": True})
     return text
+
+
+def completed(payload: str, client_reference: str | None) -> str:
+    """Return the body with the client's own reference, which the log of deliveries does not hold."""
+    content = json.loads(payload)
+    content["data"]["client_reference"] = client_reference
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def _json(detail: Mapping[str, Any], data: Mapping[str, Any]) -> str:

@@ -295,7 +295,7 @@ def test_looking_can_wait_too_and_sees_a_deletion(api: Api, clock: Clock) -> Non
 
 
 def _delete(api: Api, analysis_id: str) -> None:
-    assert api("DELETE", f"/v1/analyses/{analysis_id}").status == 204
+    assert api("DELETE", f"/v1/analyses/{analysis_id}").status == 200
 
 
 # ---- looking, artifacts, deleting --------------------------------------------------------------------
@@ -337,9 +337,13 @@ def test_deleting_leaves_a_tombstone(api: Api, clock: Clock) -> None:
     analysis_id = begin(api)
     finish(clock, analysis_id)
     where = f"/v1/analyses/{analysis_id}"
+    assert api("GET", where + "/deletion-receipt").json["code"] == "nothing_erased"
     for _ in range(2):
         answer = api("DELETE", where)
-        assert (answer.status, answer.body) == (204, b"")
+        assert (answer.status, answer.json["reason"]) == (200, "deleted")
+        receipt = api("GET", where + "/deletion-receipt")
+        assert receipt.status == 200 and receipt.json.keys() == answer.json.keys()
+        assert receipt.json["erased_at"] == answer.json["erased_at"] == "2026-11-20T12:00:00Z"
     for target in (where, where + "/artifacts", where + "/artifacts/heatmap.png"):
         gone = api("GET", target)
         assert (gone.status, gone.json["code"], gone.json["deleted_at"]) == (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.cloud import ROOT, CloudError
-from localcloud.deploy import assemble, copies, digest, load_template, localize
+from localcloud.cloud import ROOT, CloudError, LocalCloud
+from localcloud.deploy import assemble, copies, digest, load_template, local_parameters, localize
 
 DOCKERFILE = """
 # syntax=docker/dockerfile:1
@@ -204,3 +204,11 @@ class TestDigest:
         assert digest(sources, {"A": "2"}) != before
         (sources / "functions/other/handler.py").rename(sources / "functions/other/handle.py")
         assert digest(sources, {"A": "1"}) != before
+
+
+@pytest.mark.rows("PHX-38", "PHX-47", "X-3")
+def test_a_request_may_be_as_large_as_any_vendor_takes(tmp_path: Path) -> None:
+    """Phonexia's 500 MiB is the most (the others: 150 MB and less); on AWS it is what Lambda carries."""
+    assert int(local_parameters(LocalCloud(tmp_path))["InlineLimitBytes"]) >= 524_288_000
+    limit = load_template(ROOT / "template.yaml")["Parameters"]["InlineLimitBytes"]["Default"]
+    assert limit * 4 / 3 + 16_384 < 6_291_556, "base64 and the form around it fit into Lambda's 6 MB"

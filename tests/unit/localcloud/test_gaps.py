@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localcloud.gaps import event_conditions, with_any_methods
+from localcloud.gaps import event_conditions, with_any_methods, with_one_metric
 
 
 def test_any_is_spelt_as_a_method_and_the_rest_stays() -> None:
@@ -32,3 +32,11 @@ def test_entries_that_differ_are_all_named() -> None:
     body = {"Entries": [{"Source": "b", "DetailType": "x"}, {"Source": "a", "DetailType": "x"}]}
     assert event_conditions(json.dumps(body).encode())["events:source"] == ["a", "b"]
     assert event_conditions(b"") == {}
+
+
+def test_an_alarm_over_an_expression_watches_its_first_metric() -> None:
+    plain = {"MetricName": "Errors", "Namespace": "AWS/Lambda", "Threshold": 1}
+    assert with_one_metric(plain) is plain
+    stat = {"Stat": "Sum", "Period": 60, "Metric": {"MetricName": "Errors", "Namespace": "AWS/Lambda"}}
+    metrics = [{"Id": "all", "Expression": "MAX(METRICS())"}, {"Id": "a", "MetricStat": stat}]
+    assert with_one_metric({"Metrics": metrics, "Threshold": 1}) == plain | {"Statistic": "Sum", "Period": 60}

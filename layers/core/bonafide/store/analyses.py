@@ -22,6 +22,7 @@ from bonafide.model import (
     Stage,
     State,
 )
+from bonafide.redact import redacted
 from bonafide.settings import settings
 from bonafide.store import table
 from bonafide.store.table import Item, dumps, loads, tenant_key
@@ -66,8 +67,11 @@ _JSON = frozenset(
 _OPEN = "#state IN (:queued, :running)"
 _OPEN_VALUES = {"queued": State.QUEUED.value, "running": State.RUNNING.value}
 _TOMBSTONE = frozenset(
-    ("pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at", "metered")
-)
+    (
+        "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "ttl", "id", "tenant", "created_at", "metered",
+        "erased_media", "erased_working_files", "erased_artifacts", "erased_records",
+    )
+)  # fmt: skip
 _REMEMBERED = frozenset(Analysis.model_fields) - {"items_done"} | {"done_items", "published"}
 
 
@@ -247,7 +251,7 @@ def settle(tenant: str, analysis_id: str) -> None:
 
 
 def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
-    """Zero retention: drop the address, the file name, where media lay and which artifacts there were.
+    """Zero retention: drop the address, the file name, where media lay, artifacts, quotations of the file.
 
     Of what a dialect echoes only the member ``kept`` stays: nothing in it may name anybody.
     """
@@ -255,8 +259,7 @@ def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
     if analysis is None or analysis.state is State.DELETED:
         return
     source = {"type": analysis.source.type}
-    results = [r.model_copy(update={"artifacts": ()}).model_dump(mode="json", exclude_defaults=True)
-               for r in analysis.results]  # fmt: skip
+    results = [redacted(r).model_dump(mode="json", exclude_defaults=True) for r in analysis.results]
     kept = {"kept": analysis.echo["kept"]} if "kept" in analysis.echo else {}
     erased = analysis.media_deleted_at or now
     table.update(

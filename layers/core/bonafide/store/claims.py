@@ -12,9 +12,10 @@ from datetime import datetime
 
 from bonafide.errors import Conflict, Unprocessable
 from bonafide.ids import digest
-from bonafide.store.table import Item, dumps, get, loads, put, tenant_key, update
+from bonafide.store.analyses import key
+from bonafide.store.table import Item, delete, dumps, get, loads, put, query, tenant_key, update
 
-__all__ = ["Begun", "Replay", "begin", "complete", "id_for", "release"]
+__all__ = ["Begun", "Replay", "begin", "complete", "forget", "id_for", "release"]
 
 LIFETIME_S = 24 * 3600
 """How long an Idempotency-Key is remembered (published in GET /v1/limits)."""
@@ -88,10 +89,34 @@ def _take_over(pk: str, seen: int, epoch: int) -> bool:
     )
 
 
-def complete(tenant: str, name: str, *, status: int, headers: dict[str, str], body: str) -> None:
-    """Keep the answer, to be replayed to every retry within a day."""
+def complete(
+    tenant: str,
+    name: str,
+    *,
+    status: int,
+    headers: dict[str, str],
+    body: str,
+    analysis_id: str | None = None,
+    now: datetime,
+) -> None:
+    """Keep the answer, to be replayed to every retry within a day.
+
+    It may hold names: of an analysis, a note beside its row lets `forget` find it.
+    """
+    if analysis_id:
+        note = {"pk": key(tenant, analysis_id), "sk": f"CLAIM#{digest(name)}", "claim": digest(name)}
+        put(note | {"ttl": int(now.timestamp()) + LIFETIME_S})
     answer = dumps({"status": status, "headers": headers, "body": body})
     update(_key(tenant, name), set_={"answer": answer})
+
+
+def forget(tenant: str, analysis_id: str) -> int:
+    """Erase every answer that was kept for this analysis; returns how many there were. The claims stay."""
+    notes = list(query(key(tenant, analysis_id), "CLAIM#"))
+    for note in notes:
+        update(tenant_key(tenant, "CLAIM", note["claim"]), remove=("answer",))
+        delete(note["pk"], note["sk"])
+    return len(notes)
 
 
 def release(tenant: str, name: str) -> None:

@@ -7,7 +7,7 @@ delivery's id sorts by time, and is the same for the same event and endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from bonafide.model import Word
 from bonafide.settings import settings
 from bonafide.store import table
 from bonafide.store.table import dumps, loads, tenant_key
-from bonafide.webhooks import OVERLAP, EventType, new_secret
+from bonafide.webhooks import OVERLAP, EventType, delivery_prefix, new_secret
 
 __all__ = [
     "CALLBACK",
@@ -40,6 +40,7 @@ __all__ = [
     "failing",
     "find",
     "find_delivery",
+    "forget_callbacks",
     "gave_up",
     "get",
     "list_",
@@ -106,7 +107,7 @@ class Delivery(Word):
     next_attempt_at: datetime | None = None
     redelivery_of: str | None = None
     created_at: datetime
-    payload: str = Field(description="The JSON text that is signed and sent.")
+    payload: str = Field(description="The JSON text that is sent, without the client's reference.")
     url: str | None = Field(None, description="Of a ready body that belongs to no endpoint; see `CALLBACK`.")
     headers: dict[str, str] = Field({}, description="A dialect's own, sent with every attempt.")
 
@@ -365,6 +366,23 @@ def deliveries(tenant: str, webhook_id: str, limit: int = 20, before: str | None
     pk, sk = _log(tenant, webhook_id, before or "")
     rows = table.page(pk, before=sk if before else None, limit=limit, newest_first=True)
     return [_delivery(row) for row in rows]
+
+
+def forget_callbacks(tenant: str, marks: Collection[str], *, occurred_at: datetime) -> int:
+    """Erase the log of an event's ready bodies (`CALLBACK`), queued or sent; returns how many there were.
+
+    A delivery's id begins with its event's moment, so that one short look finds them. ``marks``:
+    ids of events, and words by which a body names the analysis whose dialect has event ids of its own.
+    """
+    log = tenant_key(tenant, "WH", CALLBACK)
+    rows = [
+        row
+        for row in table.query(log, f"DELIVERY#{delivery_prefix(occurred_at)}")
+        if row["event_id"] in marks or any(mark in row["payload"] for mark in marks)
+    ]
+    for row in rows:
+        table.delete(row["pk"], row["sk"])
+    return len(rows)
 
 
 def discard(tenant: str, webhook_id: str, delivery_id: str) -> None:

@@ -1,0 +1,1 @@
+"""Pages, looked at with a real browser. Needs chromium and node; .ci/run brings both."""
