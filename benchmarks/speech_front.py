@@ -73,7 +73,7 @@ def _stereo(path: Path, seconds: int, codec: str, container: str, rate: int) -> 
     both = np.stack([media.speech(part, rate_hz=rate, seed=n) for n in (1, 2)])
     packed = np.ascontiguousarray(both.T).reshape(1, -1)
     with av.open(str(path), "w", format=container) as out:
-        stream = out.add_stream(codec, rate=rate, layout="stereo")
+        stream: Any = out.add_stream(codec, rate=rate, layout="stereo")
         sampler = av.AudioResampler(stream.codec_context.format, "stereo", rate, frame_size=1024)
         for _ in range(seconds // part):
             frame = av.AudioFrame.from_ndarray(packed, format="s16", layout="stereo")
