@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bonafide import known, media
+from bonafide import known, media, own, shelf
 from bonafide.model import Analysis, Artifact, Finding, MediaFacts, Options, Stage, State, Usage, WorkItem
 from bonafide.plan import catalogue, plan
 from bonafide.settings import settings
@@ -39,7 +39,22 @@ class Refusing(Protocol):
 
 
 Inspect = Callable[[str], "MediaFacts | Refusing"]
-RunItem = Callable[[str, MediaFacts, WorkItem, Options, str], Sequence[Finding]]
+
+
+class RunItem(Protocol):
+    """How the inference package runs one work item (`bonafide_inference.registry.run_item`)."""
+
+    def __call__(
+        self,
+        path: str,
+        media: MediaFacts,
+        item: WorkItem,
+        options: Options,
+        workdir: str,
+        *,
+        models_dir: str | None,
+    ) -> Sequence[Finding]:
+        """Return at least one finding for each operation; ``models_dir`` holds the owner's model folders."""
 
 
 def usage(started: float) -> Json:
@@ -94,7 +109,8 @@ def _inspect_media(
         return {"code": facts.code, "detail": facts.detail}, ()
     if ref.sha256 and ref.sha256 != facts.sha256:
         return {"code": "checksum_mismatch", "detail": "The bytes are not those that were announced."}, ()
-    items = plan(facts, analysis.operations, analysis.options, catalogue(), max_items=settings().max_items)
+    detectors = [*catalogue(), *own.rows(shelf.read())]
+    items = plan(facts, analysis.operations, analysis.options, detectors, max_items=settings().max_items)
     analyses.begin_detection(analysis.tenant, analysis.id, media=facts, items_total=len(items), now=now)
     return None, items
 
@@ -114,13 +130,16 @@ def detect(event: Json, run_item: RunItem) -> Json:
         or not analysis.media_ref
     ):
         return silent | {"usage": usage(started)}
+    models_dir = shelf.folders(shelf.read(), item.detector, item.operations)
     with _workdir() as folder:
         path = folder / "media"
         try:
             media.download(analysis.media_ref, path)
         except FileNotFoundError:  # erased while this item waited
             return silent | {"usage": usage(started)}
-        found = run_item(str(path), analysis.media, item, analysis.options, str(folder))
+        found = run_item(
+            str(path), analysis.media, item, analysis.options, str(folder), models_dir=models_dir
+        )
         looked_up = [known.lookup(tenant, finding, item.id) for finding in found]
         kept = [_keep(finding, tenant, analysis_id, item.id) for finding in looked_up]
     key = media.work_key(tenant, analysis_id, f"{item.id}.json")

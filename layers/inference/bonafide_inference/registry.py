@@ -22,7 +22,7 @@ from bonafide_inference.models import Manifest, ModelError, ModelFolder
 if TYPE_CHECKING:
     from bonafide_inference.piece import Piece
 
-__all__ = ["Detector", "Job", "catalogue", "discover", "run_item", "wanted"]
+__all__ = ["Detector", "Job", "catalogue", "discover", "run_folders", "run_item", "wanted"]
 
 DETECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "detectors")
 ITEM_SECONDS = 240.0
@@ -129,7 +129,7 @@ def run_item(
     folders = wanted(media, item, models_dir)
     findings: list[Finding] = []
     if folders:
-        findings = _run_in_cell(path, media, item, options, workdir, folders, seconds, memory_mb)
+        findings = run_folders(path, media, item, options, workdir, folders, seconds, memory_mb)
     for operation in item.operations:
         if not any(folder.manifest.operation == operation for folder in folders):
             findings.append(
@@ -139,10 +139,11 @@ def run_item(
     return sorted(findings, key=lambda finding: order[finding.operation])
 
 
-def _run_in_cell(
+def run_folders(
     path: str, media: MediaFacts, item: WorkItem, options: Options, workdir: str,
-    folders: Sequence[ModelFolder], seconds: float, memory_mb: int,
+    folders: Sequence[ModelFolder], seconds: float = ITEM_SECONDS, memory_mb: int = ITEM_MEMORY_MB,
 ) -> list[Finding]:  # fmt: skip
+    """Run these folders over one piece in one cell call; one finding each, in their order (see `run_item`)."""
     args = {
         "path": os.path.abspath(path),
         "workdir": os.path.abspath(workdir),

@@ -55,6 +55,7 @@ _JSON = frozenset(
         "media",
         "operations",
         "options",
+        "rule",
         "verdict",
         "results",
         "failure",
