@@ -28,8 +28,9 @@ STAMP := $(shell cat $(PINS) /dev/null | cksum | tr ' ' '-')
 SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
+RECIPES_ENV := $(VENV)/.recipes-$(STAMP)
 
-.PHONY: model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
+.PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
 .PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
@@ -44,12 +45,17 @@ $(VENV)/bin/python:
 $(RUN_ENV): | $(VENV)/bin/python
 	@echo "Installing what it runs on (once, about a minute) …" >&2
 	@$(PY) -m pip install -qq -r requirements/local.txt >&2
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.recipes-*
 	@touch $@
 
 $(DEV_ENV): | $(RUN_ENV)
 	@echo "Installing what tests and checks need …" >&2
 	@$(PY) -m pip install -qq -r requirements/dev.txt >&2
+	@touch $@
+
+$(RECIPES_ENV): | $(DEV_ENV)
+	@echo "Installing PyTorch and what the recipes export (1.3 GB, two minutes) …" >&2
+	@$(PY) -m pip install -qq -r requirements/recipes.txt >&2
 	@touch $@
 
 venv: $(RUN_ENV)
@@ -106,10 +112,13 @@ policy-replay: $(RUN_ENV)  ## What POLICY would have changed in stored analyses 
 	@$(PY) -m localcloud.replay
 
 # ---- building it ----------------------------------------------------------------------------------
-test: $(DEV_ENV)  ## Every test (ARGS= goes to pytest)
-	@$(PY) -m pytest $(ARGS)
+test: $(DEV_ENV)  ## Every test but the recipes' (ARGS= goes to pytest)
+	@$(PY) -m pytest --ignore=tests/recipes $(ARGS)
 
-check: $(DEV_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
+test-recipes: $(RECIPES_ENV)  ## The recipes of docs/models, with PyTorch (installs it once)
+	@$(PY) -m pytest $(or $(ARGS),tests/recipes)
+
+check: $(RECIPES_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
 	@$(PY) -m tests.lint $(LINT)
 	@$(PY) -m pytest $(ARGS)
 

@@ -101,9 +101,8 @@ def look_task(args: dict[str, Any]) -> dict[str, Any]:
     except DecodeError as error:
         return _no("not_onnx", f"the bytes are no ONNX model: {error}")
     graphs = list(_graphs(model))
-    for found in (_external(graphs), _foreign(model, graphs), _infinite(graphs)):
-        if found:
-            return found
+    if found := _external(graphs) or _foreign(model, graphs) or _infinite(graphs):
+        return found
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:

@@ -39,7 +39,7 @@ def _read() -> tuple[Index, str | None]:
         answer = client().get_object(Bucket=settings().models_bucket, Key=INDEX)
         return Index.model_validate_json(answer["Body"].read()), answer["ETag"]
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
+        if error.response["Error"]["Code"] == "NoSuchKey":
             return Index(), None
         raise Unavailable(f"the models bucket refused: {error.response['Error']['Code']}") from error
     except BotoCoreError as error:

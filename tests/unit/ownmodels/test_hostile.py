@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from ownmodels import hostile
 from ownmodels.__main__ import prepare
-from ownmodels.folder import Refused
+from ownmodels.folder import Refused, complete, write
 
 from tests.unit.ownmodels import making
 from tests.unit.ownmodels.making import SIZE, graph, mean, out
@@ -64,7 +64,7 @@ def undefined() -> bytes:
 @pytest.mark.parametrize(
     ("weights", "reason"),
     [
-        (b"not a model", "not_onnx"), (b"", "wrong_inputs"), (external(), "external_data"),
+        (b"not a model", "not_onnx"), (b"", "invalid_onnx"), (external(), "external_data"),
         (hidden_external(), "external_data"), (custom(), "custom_operator"), (not_finite(), "not_finite"),
         (two_inputs(), "wrong_inputs"), (mean(kind=TensorProto.INT64), "wrong_inputs"),
         (mean(shape=(1, 3, 64, 64)), "wrong_shape"), (mean(shape=(1, SIZE)), "wrong_shape"),
@@ -78,8 +78,7 @@ def test_refused_without_a_run(tmp_path: Path, weights: bytes, reason: str) -> N
     path.write_bytes(weights)
     with pytest.raises(Refused) as caught:
         hostile.look(str(path), SHAPE)
-    assert caught.value.reason == (reason if weights else caught.value.reason)
-    assert "/tmp/" not in str(caught.value) or reason == "not_onnx"
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("batch", [1, "batch", None])
@@ -138,10 +137,8 @@ def tried(tmp_path: Path, weights: bytes, **changes: Any) -> Refused:
     return caught.value
 
 
-def test_what_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_never_ends_is_ended(tmp_path: Path) -> None:
     place = making.model(tmp_path / "own", endless())
-    from ownmodels.folder import complete, write
-
     write(place, complete(place))
     with pytest.raises(Refused) as caught:
         hostile.try_out(str(place), SHAPE, seconds=3)
