@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from bonafide.settings import settings
+
 from localcloud.cloud import ROOT, LocalCloud
 from localcloud.deploy import deploy
 
@@ -15,8 +16,8 @@ __all__ = ["use"]
 def use(environment: Mapping[str, str]) -> str:
     """Let the core's adapters speak to it for the life of this process; returns its name for people.
 
-    ``STACK`` names a stack of the AWS account of the caller's credentials; without it the local cloud is meant, and
-    started if it is down.
+    ``STACK`` names a stack of the AWS account of the caller's credentials; without it the local cloud is
+    meant, and started if it is down.
     """
     stack = environment.get("STACK")
     if stack:
@@ -24,16 +25,20 @@ def use(environment: Mapping[str, str]) -> str:
     else:
         cloud = LocalCloud(environment.get("BONAFIDE_LOCAL") or ROOT / ".local")
         cloud.start()
-        deploy(cloud)
+        if "ModelsBucket" not in cloud.outputs():
+            deploy(cloud)
         outputs, name = cloud.outputs(), "the local cloud"
-        local = cloud.aws_env()
         for key in [key for key in os.environ if key.startswith("AWS_")]:
             del os.environ[key]
-        os.environ.update({key: value for key, value in local.items() if key.startswith("AWS_") or "proxy" in key.lower()})
-    os.environ.update({
-        "TABLE_NAME": outputs["Table"], "MEDIA_BUCKET": outputs["MediaBucket"], "EVENT_BUS_NAME": outputs["Bus"],
-        "MODELS_BUCKET": outputs["ModelsBucket"],
-    })  # fmt: skip
+        os.environ.update(cloud.aws_env())
+    os.environ.update(
+        {
+            "TABLE_NAME": outputs["Table"],
+            "MEDIA_BUCKET": outputs["MediaBucket"],
+            "EVENT_BUS_NAME": outputs["Bus"],
+            "MODELS_BUCKET": outputs["ModelsBucket"],
+        }
+    )
     settings.cache_clear()
     return name
 

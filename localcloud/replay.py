@@ -1,7 +1,9 @@
 """``make policy-replay POLICY=…``: what another policy would have changed in analyses that are done.
 
-``POLICY`` is a named one, one of the tenant's own, or thresholds as ``NAME:MANIPULATED_AT:GENUINE_AT[:uncertain]``.
-Analyses are those of ``TENANT`` (default: local) in the local cloud or in the stack ``STACK``; or ``FILE``: exported
+``POLICY`` is a named one, one of the tenant's own, or thresholds as
+``NAME:MANIPULATED_AT:GENUINE_AT[:uncertain]``.
+Analyses are those of ``TENANT`` (default: local) in the local cloud or in the stack ``STACK``; or
+``FILE``: exported
 documents of /v1, one JSON value (a document, a list of them) or one a line. Nothing is changed anywhere.
 """
 
@@ -78,7 +80,9 @@ def _show(every: list[Done], rule: Policy) -> None:
             p_fake = "" if after.p_fake is None else f"  p_fake {after.p_fake:.3f}"
             by = f"  {after.decided_by}" if after.decided_by else ""
             print(f"{done.id}  {done.verdict.label} ({done.verdict.policy}) → {after.label}{p_fake}{by}")
-    certain = "the whole interval on its side of one half" if rule.certain else "the interval left out of account"
+    certain = (
+        "the whole interval on its side of one half" if rule.certain else "the interval left out of account"
+    )
     print(
         f"{rule.name}: manipulated from {rule.manipulated_at:g}, genuine to {rule.genuine_at:g}, {certain}. "
         f"{moved} of {len(every)} verdicts would be others."

@@ -19,9 +19,9 @@ from bonafide.model import Operation
 from bonafide.own import Index
 from bonafide_inference.models import Manifest, ModelFolder
 from bonafide_inference.plug import PictureInput, SoundInput
+
 from localcloud import place
 from localcloud.cloud import CloudError
-
 from ownmodels import card, hostile, material, weights
 from ownmodels.folder import Refused, complete, write
 from ownmodels.measure import Measured, measure

@@ -26,16 +26,32 @@ def summary(measured: Measured, trial: dict[str, float]) -> dict[str, float | in
 def card(manifest: Manifest, trial: dict[str, float], measured: Measured | None) -> str:
     """Return ``card.md``."""
     lines = [
-        f"# {manifest.title} ({manifest.name} {manifest.version})", "",
-        f"Operation `{manifest.operation}`, entry `{manifest.entry}`, licence {manifest.licence}. "
-        f"Weights from: {manifest.source}. Trained on, as the owner says: {manifest.data}.", "",
-        "Written by `make model-add`; every figure below was measured by it.", "",
-        f"Loads in {trial['load_s']:.2f} s, one run takes {trial['run_s'] * 1000:.1f} ms on one thread, "
-        f"peak memory {trial['memory_mb']:.0f} MB.", "",
-    ]  # fmt: skip
+        f"# {manifest.title} ({manifest.name} {manifest.version})",
+        "",
+        (
+            f"Operation `{manifest.operation}`, entry `{manifest.entry}`, licence {manifest.licence}. "
+            f"Weights from: {manifest.source}. Trained on, as the owner says: {manifest.data}."
+        ),
+        "",
+        "Written by `make model-add`; every figure below was measured by it.",
+        "",
+        (
+            f"Loads in {trial['load_s']:.2f} s, one run takes {trial['run_s'] * 1000:.1f} ms on one thread, "
+            f"peak memory {trial['memory_mb']:.0f} MB."
+        ),
+        "",
+    ]
     if measured is None:
-        return "\n".join([*lines, "**Not measured**: no labelled folder was given (DATA=…). It cannot be promoted "
-                          "unless its manifest brings a calibration.", ""])  # fmt: skip
+        return "\n".join(
+            [
+                *lines,
+                (
+                    "**Not measured**: no labelled folder was given (DATA=…). It cannot be promoted "
+                    "unless its manifest brings a calibration."
+                ),
+                "",
+            ]
+        )
     return "\n".join([*lines, *_figures(measured)])
 
 
@@ -45,33 +61,68 @@ def _figures(measured: Measured) -> Iterable[str]:
         return ["**Not measured**: fewer than two files of a class had a score.", *_silence(measured)]
     found, probe = rows["discrimination"], rows["probe_auc"]
     said = [
-        f"{found['genuine']} genuine and {found['manipulated']} manipulated files scored. Intervals are 95 % "
-        f"(bootstrap over {found['drawn']}). Calibration error and verdicts are on held-out {measured.held_out_by}s.",
+        (
+            f"{found['genuine']} genuine and {found['manipulated']} manipulated files scored. Intervals are "
+            f"95 % (bootstrap over {found['drawn']}). Calibration error and verdicts are on held-out "
+            f"{measured.held_out_by}s."
+        ),
         "",
-        *_table(("figure", "value"), [
-            ("AUC", _with(found["auc"], found["low"], found["high"])), ("EER", f"{found['eer']:.3f}"),
-            ("AUC of file size, extent and format alone (held out)", _with(*probe)),
-            ("ECE before calibration", _or_none(rows["ece_before"], "the output is no probability")),
-            ("ECE after calibration", _or_none(rows.get("ece_after"), "not calibrated")),
-        ]),
-    ]  # fmt: skip
+        *_table(
+            ("figure", "value"),
+            [
+                ("AUC", _with(found["auc"], found["low"], found["high"])),
+                ("EER", f"{found['eer']:.3f}"),
+                ("AUC of file size, extent and format alone (held out)", _with(*probe)),
+                ("ECE before calibration", _or_none(rows["ece_before"], "the output is no probability")),
+                ("ECE after calibration", _or_none(rows.get("ece_after"), "not calibrated")),
+            ],
+        ),
+    ]
     if found["low"] <= probe[0]:
-        said += ["**The model is not shown to be better than the probe of trivial variables on these data.**", ""]
+        said += [
+            "**The model is not shown to be better than the probe of trivial variables on these data.**",
+            "",
+        ]
     if measured.calibration is None:
-        said += ["**Not calibrated**: too few files of a class (10), or the score does not rise with "
-                 "\"manipulated\" here (then see `output.fake_is`).", ""]  # fmt: skip
-    said += _table(("source", "class", "files", "AUC against the other class"), [
-        (r["source"], r["class"], r["files"], _with(r["auc"], r["low"], r["high"])) for r in rows["sources"]
-    ])  # fmt: skip
-    said += _table(("policy", "false alarms", "misses", "inconclusive", "worst genuine source"), [
-        (r["policy"], f"{r['false_alarms']:.1%}", f"{r['misses']:.1%}", f"{r['inconclusive']:.1%}",
-         r["worst_genuine_source"]) for r in rows.get("policies", ())
-    ])  # fmt: skip
-    changes = _table(("change", "files", "AUC before", "AUC after", "changed sides"), [
-        (r["change"], r["files"], f"{r['auc_before']:.3f}", f"{r['auc']:.3f}", f"{r['flipped']:.1%}")
-        for r in rows["changes"]
-    ])  # fmt: skip
-    return [*said, *(changes or ["Robustness is not measured for this kind of media.", ""]), *_silence(measured)]
+        said += [
+            (
+                "**Not calibrated**: too few files of a class (10), or the score does not rise with "
+                '"manipulated" here (then see `output.fake_is`).'
+            ),
+            "",
+        ]
+    said += _table(
+        ("source", "class", "files", "AUC against the other class"),
+        [
+            (r["source"], r["class"], r["files"], _with(r["auc"], r["low"], r["high"]))
+            for r in rows["sources"]
+        ],
+    )
+    said += _table(
+        ("policy", "false alarms", "misses", "inconclusive", "worst genuine source"),
+        [
+            (
+                r["policy"],
+                f"{r['false_alarms']:.1%}",
+                f"{r['misses']:.1%}",
+                f"{r['inconclusive']:.1%}",
+                r["worst_genuine_source"],
+            )
+            for r in rows.get("policies", ())
+        ],
+    )
+    changes = _table(
+        ("change", "files", "AUC before", "AUC after", "changed sides"),
+        [
+            (r["change"], r["files"], f"{r['auc_before']:.3f}", f"{r['auc']:.3f}", f"{r['flipped']:.1%}")
+            for r in rows["changes"]
+        ],
+    )
+    return [
+        *said,
+        *(changes or ["Robustness is not measured for this kind of media.", ""]),
+        *_silence(measured),
+    ]
 
 
 def _silence(measured: Measured) -> list[str]:

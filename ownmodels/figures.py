@@ -102,13 +102,17 @@ def fit_platt(
     spread = np.cov(np.array(drawn).T)
     cap = min(_LLR_CAP, float(np.log(min(labels.sum(), (~labels).sum()) + 1)))
     return Platt(
-        kind="platt", slope=round(slope, 6), offset=round(offset, 6), llr_low=-round(cap, 4), llr_high=round(cap, 4),
+        kind="platt",
+        slope=round(slope, 6),
+        offset=round(offset, 6),
+        llr_low=-round(cap, 4),
+        llr_high=round(cap, 4),
         covariance=(float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1])),
-    )  # fmt: skip
+    )
 
 
 def held_out(scores: NDArray[Any], labels: NDArray[Any], fold: Sequence[int]) -> Floats:
-    """Return the LLR of each sample by a line that was fitted without its fold, bounded as `fit_platt` bounds."""
+    """Return the LLR of each sample by a line fitted without its fold, bounded as by `fit_platt`."""
     scores, labels, place = np.asarray(scores, np.float64), np.asarray(labels).astype(bool), np.asarray(fold)
     out = np.zeros(len(scores))
     for number in np.unique(place):

@@ -56,7 +56,10 @@ def look(path: str, shape: tuple[int, ...], *, seconds: float = LOOK_SECONDS) ->
     if size > MOST_BYTES:
         raise Refused("too_large", f"model.onnx has {size} bytes; the limit is {MOST_BYTES}")
     answer = cell().run(
-        "look", {"path": os.path.abspath(path), "shape": list(shape)}, seconds=seconds, memory_mb=LOOK_MEMORY_MB
+        "look",
+        {"path": os.path.abspath(path), "shape": list(shape)},
+        seconds=seconds,
+        memory_mb=LOOK_MEMORY_MB,
     )
     _believe(answer)
 
@@ -128,8 +131,7 @@ def _graphs(model: Any) -> Iterator[Any]:
 
 def _tensors(graphs: list[Any]) -> Iterator[Any]:
     for graph in graphs:
-        for tensor in getattr(graph, "initializer", ()):
-            yield tensor
+        yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
         for node in graph.node:
@@ -145,7 +147,9 @@ def _external(graphs: list[Any]) -> dict[str, Any] | None:
     for tensor in _tensors(graphs):
         if tensor.external_data or tensor.data_location == 1:
             places = ", ".join(entry.value for entry in tensor.external_data if entry.key == "location")
-            return _no("external_data", f"{tensor.name} lies in another file ({places}); save one single file")
+            return _no(
+                "external_data", f"{tensor.name} lies in another file ({places}); save one single file"
+            )
     return None
 
 
@@ -213,4 +217,8 @@ def try_task(args: dict[str, Any]) -> dict[str, Any]:
     except ModelError as error:
         return _no("wrong_output", str(error))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"load_s": round(loaded, 4), "run_s": round(float(np.median(times)), 6), "memory_mb": round(peak, 1)}
+    return {
+        "load_s": round(loaded, 4),
+        "run_s": round(float(np.median(times)), 6),
+        "memory_mb": round(peak, 1),
+    }

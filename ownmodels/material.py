@@ -12,9 +12,15 @@ from ownmodels.folder import Refused
 __all__ = ["Sample", "folds", "read"]
 
 _LABELS = {
-    "genuine": False, "real": False, "bonafide": False,
-    "manipulated": True, "fake": True, "generated": True, "synthetic": True, "spoof": True,
-}  # fmt: skip
+    "genuine": False,
+    "real": False,
+    "bonafide": False,
+    "manipulated": True,
+    "fake": True,
+    "generated": True,
+    "synthetic": True,
+    "spoof": True,
+}
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,22 @@ def read(place: Path) -> list[Sample]:
                 if not file.startswith(".") and Path(root, file).is_file()
             ]
     if {sample.fake for sample in found} != {False, True}:
-        raise Refused("no_data", f"{place} needs files in genuine/ and in manipulated/ (or fake/, generated/ …)")
+        raise Refused(
+            "no_data", f"{place} needs files in genuine/ and in manipulated/ (or fake/, generated/ …)"
+        )
     return found
 
 
 def folds(labels: Sequence[bool], sources: Sequence[str]) -> tuple[list[int], str]:
-    """Return a fold for each sample, and what is held out together: ``source``, or ``file`` for want of sources.
+    """Return a fold for each sample, and what is held out together: ``source``, or ``file`` for want of them.
 
     Sources of each class are dealt out in turn, at most five folds, so that each fold tests both classes on
     sources that the others have not seen. With a single source in a class only files can be held out.
     """
-    by_class = {label: sorted({s for s, of in zip(sources, labels, strict=True) if of is label})
-                for label in (False, True)}  # fmt: skip
+    by_class = {
+        label: sorted({s for s, of in zip(sources, labels, strict=True) if of is label})
+        for label in (False, True)
+    }
     count = min(5, *(len(names) for names in by_class.values()))
     if count >= 2:
         place = {name: n % count for n, name in enumerate(by_class[False])}

@@ -17,11 +17,11 @@ from bonafide_inference.inspect import inspect
 from bonafide_inference.models import Manifest, ModelFolder
 from bonafide_inference.registry import run_folders
 from numpy.typing import NDArray
-from training.metrics import auc, bootstrap
 
 from ownmodels import figures
 from ownmodels.material import Sample, folds
 from ownmodels.variants import CHANGES, vary
+from training.metrics import auc, bootstrap
 
 __all__ = ["Measured", "Scored", "measure", "score"]
 
@@ -71,12 +71,14 @@ def score(folder: ModelFolder, path: Path) -> tuple[float | None, Finding | None
 def _trivial(media: MediaFacts) -> tuple[float, ...]:
     """Size, extent, bytes for each unit of it, and the format: what a detector must not live on."""
     extent = media.duration_s or float((media.width or 1) * (media.height or 1)) or 1.0
-    spelled = tuple(float(media.format == name) for name in ("jpeg", "png", "webp", "wav", "mp3", "mp4", "flac"))
+    spelled = tuple(
+        float(media.format == name) for name in ("jpeg", "png", "webp", "wav", "mp3", "mp4", "flac")
+    )
     return (np.log(media.bytes), np.log(max(extent, 1e-3)), np.log(media.bytes / max(extent, 1e-3)), *spelled)
 
 
 def measure(folder: ModelFolder, samples: Sequence[Sample]) -> Measured:
-    """Score every sample and make the figures; the calibration is fitted here, its error on held-out sources."""
+    """Score every sample, fit the calibration, make the figures (its error on held-out sources)."""
     scored, silent = _score_all(folder, samples)
     labels = np.array([one.sample.fake for one in scored], dtype=bool)
     raw = np.array([one.raw for one in scored])
@@ -130,8 +132,15 @@ def _interval(scores: NDArray[Any], labels: NDArray[Any], groups: Sequence[Any])
 def _discrimination(raw: NDArray[Any], labels: NDArray[Any], groups: Sequence[Any]) -> dict[str, float]:
     low, high = _interval(raw, labels, groups)
     drawn = "sources" if len(set(groups)) < len(groups) else "files"
-    return {"auc": auc(raw, labels), "low": low, "high": high, "eer": figures.eer(raw, labels),
-            "drawn": drawn, "genuine": int((~labels).sum()), "manipulated": int(labels.sum())}  # type: ignore[dict-item]  # fmt: skip
+    return {
+        "auc": auc(raw, labels),
+        "low": low,
+        "high": high,
+        "eer": figures.eer(raw, labels),
+        "drawn": drawn,
+        "genuine": int((~labels).sum()),
+        "manipulated": int(labels.sum()),
+    }  # type: ignore[dict-item]
 
 
 def _by_source(raw: NDArray[Any], labels: NDArray[Any], sources: Sequence[str]) -> Iterable[dict[str, Any]]:
@@ -141,9 +150,14 @@ def _by_source(raw: NDArray[Any], labels: NDArray[Any], sources: Sequence[str]) 
         for name in sorted(set(names[labels == fake])):
             rows = np.flatnonzero((labels != fake) | (names == name))
             low, high = _interval(raw[rows], labels[rows], list(range(len(rows))))
-            yield {"source": str(name), "class": "manipulated" if fake else "genuine",
-                   "files": int(((names == name) & (labels == fake)).sum()),
-                   "auc": auc(raw[rows], labels[rows]), "low": low, "high": high}  # fmt: skip
+            yield {
+                "source": str(name),
+                "class": "manipulated" if fake else "genuine",
+                "files": int(((names == name) & (labels == fake)).sum()),
+                "auc": auc(raw[rows], labels[rows]),
+                "low": low,
+                "high": high,
+            }
 
 
 def _ece_before(manifest: Manifest, raw: NDArray[Any], labels: NDArray[Any]) -> float | None:
@@ -159,28 +173,33 @@ def _policies(
     """Errors of a verdict by this model alone: the score is held out, the interval is the calibration's."""
     names = np.array(sources)
     for name in SHOWN_POLICIES:
-        said = np.array([
-            judge(POLICIES[name], probability(float(value)), calibration.apply(float(score)).interval).value
-            for value, score in zip(llr, raw, strict=True)
-        ])  # fmt: skip
-        accused = {str(s): float((said[(names == s) & ~labels] == "manipulated").mean())
-                   for s in sorted(set(names[~labels]))}  # fmt: skip
+        said = np.array(
+            [
+                judge(
+                    POLICIES[name], probability(float(value)), calibration.apply(float(score)).interval
+                ).value
+                for value, score in zip(llr, raw, strict=True)
+            ]
+        )
+        accused = {
+            str(s): float((said[(names == s) & ~labels] == "manipulated").mean())
+            for s in sorted(set(names[~labels]))
+        }
         worst = max(accused, key=lambda source: accused[source])
         yield {
-            "policy": name, "false_alarms": float((said[~labels] == "manipulated").mean()),
+            "policy": name,
+            "false_alarms": float((said[~labels] == "manipulated").mean()),
             "misses": float((said[labels] == "genuine").mean()),
             "inconclusive": float((said == "inconclusive").mean()),
             "worst_genuine_source": f"{worst} {accused[worst]:.1%}",
-        }  # fmt: skip
+        }
 
 
 def _changes(
     folder: ModelFolder, scored: Sequence[Scored], calibration: Calibration | None
 ) -> Iterable[dict[str, Any]]:
     """Robustness: the same files changed; how well they are still told apart, and how many change sides."""
-    chosen = [
-        one for fake in (False, True) for one in _thinned([s for s in scored if s.sample.fake is fake])
-    ]
+    chosen = [one for fake in (False, True) for one in _thinned([s for s in scored if s.sample.fake is fake])]
     middle = -calibration.offset / calibration.slope if isinstance(calibration, Platt) else 0.0
     for name in CHANGES[folder.manifest.kind]:
         pairs = []
@@ -193,9 +212,13 @@ def _changes(
         if len({one.sample.fake for one, _ in pairs}) == 2:
             labels = np.array([one.sample.fake for one, _ in pairs])
             before, after = np.array([one.raw for one, _ in pairs]), np.array([raw for _, raw in pairs])
-            yield {"change": name, "files": len(pairs), "auc_before": auc(before, labels),
-                   "auc": auc(after, labels),
-                   "flipped": float(((before > middle) != (after > middle)).mean())}  # fmt: skip
+            yield {
+                "change": name,
+                "files": len(pairs),
+                "auc_before": auc(before, labels),
+                "auc": auc(after, labels),
+                "flipped": float(((before > middle) != (after > middle)).mean()),
+            }
 
 
 def _thinned(every: list[Scored]) -> list[Scored]:

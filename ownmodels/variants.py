@@ -51,8 +51,13 @@ def _sound(path: str, name: str, target: str) -> None:
     sound = _decoded(path, rate)
     if name == "noise_20_db":
         power = float(np.mean(sound**2))
-        sound = sound + np.random.default_rng(7).normal(0, np.sqrt(power / 100), sound.size).astype(np.float32)
-    codec: dict[str, tuple[str, str]] = {"mp3_64k": ("libmp3lame", "mp3"), "telephone_band": ("pcm_mulaw", "wav")}
+        sound = sound + np.random.default_rng(7).normal(0, np.sqrt(power / 100), sound.size).astype(
+            np.float32
+        )
+    codec: dict[str, tuple[str, str]] = {
+        "mp3_64k": ("libmp3lame", "mp3"),
+        "telephone_band": ("pcm_mulaw", "wav"),
+    }
     _encode(target, sound, rate, *codec.get(name, ("pcm_s16le", "wav")))
 
 
@@ -83,7 +88,10 @@ def _encode(target: str, sound: Any, rate: int, codec: str, container: str) -> N
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(plain), format="s16", layout="mono")
         frame.sample_rate = rate
         resampler = av.AudioResampler(
-            format=stream.format.name, layout="mono", rate=rate, frame_size=stream.codec_context.frame_size or 0
+            format=stream.format.name,
+            layout="mono",
+            rate=rate,
+            frame_size=stream.codec_context.frame_size or 0,
         )
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             file.mux(stream.encode(part))
@@ -92,4 +100,3 @@ def _encode(target: str, sound: Any, rate: int, codec: str, container: str) -> N
 
 CHANGES: dict[str, tuple[str, ...]] = {"image": PICTURES, "audio": SOUND, "video": ()}
 """By kind of detector; video is not changed here, and the card says so."""
-

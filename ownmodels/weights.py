@@ -1,9 +1,9 @@
 """Weights by which several models of an operation vote, fitted on sources that none of them was trained on.
 
 A logistic regression on the models' LLRs, fitted together: two models that say the same share one weight, so
-dependence is accounted for (Brümmer & du Preez 2006, "Application-independent evaluation of speaker detection",
-sections on fusion; Pigeon, Druyts & Verlinde 2000). Weights are not negative. A set of models has weights only if
-they beat the plain rule on held-out sources.
+dependence is accounted for (Brümmer & du Preez 2006, "Application-independent evaluation of speaker
+detection", sections on fusion; Pigeon, Druyts & Verlinde 2000). Weights are not negative. A set of models has
+weights only if they beat the plain rule on held-out sources.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def hear(operation: Operation, samples: Sequence[Sample], models_dir: str | None
         said: dict[str, list[float]] = {}
         for kind in sorted({f.manifest.kind for f in folders}):
             asked = [f for f in folders if f.manifest.kind == kind]
-            if not isinstance(media, MediaFacts) or not all(media.kind in f.manifest.media_kinds for f in asked):
+            if not isinstance(media, MediaFacts) or not all(
+                media.kind in f.manifest.media_kinds for f in asked
+            ):
                 continue
             item = WorkItem(id="weigh", detector=kind, operations=(operation,))
             with tempfile.TemporaryDirectory(prefix="bonafide-weigh-") as workdir:
-                found = run_folders(
-                    str(sample.path), media, item, Options(visualize=False), workdir, asked
-                )
+                found = run_folders(str(sample.path), media, item, Options(visualize=False), workdir, asked)
             for finding in found:
                 if finding.outcome is Outcome.SCORED and finding.model and finding.llr is not None:
                     said.setdefault(f"{finding.model.name}@{finding.model.version}", []).append(finding.llr)
@@ -104,13 +104,18 @@ def fit_set(operation: Operation, names: Sequence[str], heard: Sequence[Heard]) 
         return f"held-out log loss {after:.3f} is not below the plain rule's {before:.3f}"
     at = _non_negative(llrs, labels)
     return Weights(
-        operation=operation, offset=round(float(at[-1]), 6), limit=round(limit, 4),
+        operation=operation,
+        offset=round(float(at[-1]), 6),
+        limit=round(limit, 4),
         weights={name: round(float(w), 6) for name, w in zip(names, at[:-1], strict=True)},
         figures={
-            "log_loss": round(after, 4), "log_loss_plain": round(before, 4), "files": len(labels),
-            "sources": len({one.sample.source for one in heard}), "correlation": round(_correlation(llrs, labels), 3),
+            "log_loss": round(after, 4),
+            "log_loss_plain": round(before, 4),
+            "files": len(labels),
+            "sources": len({one.sample.source for one in heard}),
+            "correlation": round(_correlation(llrs, labels), 3),
         },
-    )  # fmt: skip
+    )
 
 
 def _non_negative(llrs: Floats, labels: NDArray[np.bool_]) -> Floats:

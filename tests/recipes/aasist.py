@@ -1,4 +1,4 @@
-"""A small AASIST-like network (Jung et al. 2022), randomly initialised: sinc filters, residual blocks, spectral and
+"""A small AASIST-like network (Jung et al. 2022), random: sinc filters, residual blocks, spectral and
 temporal graph attention, pooling, and the authors' return value (last hidden, logits)."""
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ class Residual(nn.Module):
     def __init__(self, into: int, out: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.BatchNorm2d(into), nn.SELU(), nn.Conv2d(into, out, (2, 3), padding=(1, 1)), nn.BatchNorm2d(out),
-            nn.SELU(), nn.Conv2d(out, out, (2, 3), padding=(0, 1)),
-        )  # fmt: skip
+            nn.BatchNorm2d(into),
+            nn.SELU(),
+            nn.Conv2d(into, out, (2, 3), padding=(1, 1)),
+            nn.BatchNorm2d(out),
+            nn.SELU(),
+            nn.Conv2d(out, out, (2, 3), padding=(0, 1)),
+        )
         self.beside = nn.Conv2d(into, out, (1, 3), padding=(0, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

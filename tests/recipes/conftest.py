@@ -9,8 +9,8 @@ from pathlib import Path
 def _tolerate_foreign_torchvision() -> None:
     """Let timm import torchvision where torch is the CPU build and torchvision is not.
 
-    Its compiled part does not load then, and it asks for two operators of it while it is imported. Recipes use
-    its transforms only, which are Python.
+    Its compiled part does not load then, and it asks for two operators of it while it is imported.
+    Recipes use its transforms only, which are Python.
     """
     found = importlib.util.find_spec("torchvision") if importlib.util.find_spec("torch") else None
     if found is None or found.origin is None:

@@ -1,4 +1,4 @@
-"""Every recipe with a small, randomly initialised model of its very architecture: exported by the recipe, added by
+"""Every recipe with a small random model of its very architecture: exported by the recipe, added by
 ``make model-add``'s own code, and giving in a detector what the library's own pipeline gives in torch."""
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from bonafide_inference.models import ModelFolder
-from ownmodels import material, measure
-from ownmodels.__main__ import prepare
 from PIL import Image
 
+from ownmodels import material, measure
+from ownmodels.__main__ import prepare
 from tests.unit.inference import makers
 from tests.unit.ownmodels import making
 
@@ -72,9 +72,14 @@ def timm_one_logit(target: Path) -> Expected:
 
 def clip(target: Path) -> Expected:
     config = transformers.CLIPVisionConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=16,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
         projection_dim=24,
-    )  # fmt: skip
+    )
     encoder = transformers.CLIPVisionModelWithProjection(config).eval()
     processor = clip_processor()
     weights = torch.randn(24).tolist()
@@ -99,9 +104,15 @@ def vit(target: Path) -> Expected:
     from transformers.models.vit import image_processing_pil_vit as of_vit
 
     config = transformers.ViTConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=64, patch_size=16,
-        id2label={0: "artificial", 1: "human"}, label2id={"artificial": 0, "human": 1},
-    )  # fmt: skip
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+        id2label={0: "artificial", 1: "human"},
+        label2id={"artificial": 0, "human": 1},
+    )
     model = transformers.ViTForImageClassification(config).eval()
     processor = of_vit.ViTImageProcessorPil(size={"height": 64, "width": 64})
     pictures.vit_classifier(model, processor, target, facts(PICTURE), fake="artificial")
@@ -136,11 +147,20 @@ def aasist(target: Path) -> Expected:
 
 def wav2vec(target: Path) -> Expected:
     config = transformers.Wav2Vec2Config(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, conv_dim=(16, 16, 16),
-        conv_stride=(5, 4, 4), conv_kernel=(10, 8, 4), num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
-        classifier_proj_size=16, id2label={0: "real", 1: "spoof"}, label2id={"real": 0, "spoof": 1},
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        conv_dim=(16, 16, 16),
+        conv_stride=(5, 4, 4),
+        conv_kernel=(10, 8, 4),
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        classifier_proj_size=16,
+        id2label={0: "real", 1: "spoof"},
+        label2id={"real": 0, "spoof": 1},
         attn_implementation="eager",
-    )  # fmt: skip
+    )
     model = transformers.Wav2Vec2ForSequenceClassification(config).eval()
     extractor = transformers.Wav2Vec2FeatureExtractor()
     speech.wav2vec_classifier(model, extractor, target, facts(SPEECH), fake="spoof", seconds=1.0)
@@ -165,7 +185,10 @@ def of_sound(place: Path) -> Path:
         for source in ("a", "b"):
             (place / label / f"{label}_{source}").mkdir(parents=True)
             for number in range(2):
-                recording(place / label / f"{label}_{source}" / f"{number}.wav", base + 37 * number + 11 * ord(source))
+                recording(
+                    place / label / f"{label}_{source}" / f"{number}.wav",
+                    base + 37 * number + 11 * ord(source),
+                )
     return place
 
 

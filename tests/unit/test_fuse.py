@@ -277,7 +277,10 @@ def test_a_trusted_manifest_that_says_generated_overrides() -> None:
     for rule in POLICIES.values():
         _, verdict = fuse([], [*genuine, manifest_says()], MediaKind.IMAGE, rule)
         assert (verdict.label, verdict.decided_by) == (Verdict.MANIPULATED, Operation.PROVENANCE)
-        assert (verdict.reason, verdict.p_fake) == ("trusted_manifest_says_generated", None)  # a statement, no score
+        assert (verdict.reason, verdict.p_fake) == (
+            "trusted_manifest_says_generated",
+            None,
+        )  # a statement, no score
 
 
 @pytest.mark.parametrize("name", sorted(HARD_EVIDENCE))
@@ -296,9 +299,13 @@ def test_no_manifest_makes_a_file_genuine() -> None:
 # ---- replay --------------------------------------------------------------------------------------------
 
 
-@given(st.lists(probabilities, max_size=3), st.sampled_from(sorted(POLICIES)), st.sampled_from(sorted(POLICIES)))
+@given(
+    st.lists(probabilities, max_size=3), st.sampled_from(sorted(POLICIES)), st.sampled_from(sorted(POLICIES))
+)
 def test_a_replay_is_what_the_other_policy_would_have_said(ps: list[float], then: str, other: str) -> None:
-    findings = [scored(p, name=str(n), operation=op) for n, (p, op) in enumerate(zip(ps, Operation, strict=False))]
+    findings = [
+        scored(p, name=str(n), operation=op) for n, (p, op) in enumerate(zip(ps, Operation, strict=False))
+    ]
     results, verdict = fuse([], findings, MediaKind.IMAGE, policy(then))
     done = Done("an_1", MediaKind.IMAGE, verdict, results)
     assert replay(done, policy(other)) == fuse([], findings, MediaKind.IMAGE, policy(other))[1]

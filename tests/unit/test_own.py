@@ -62,7 +62,16 @@ def test_one_life() -> None:
         (lambda i: own.add(own.promote(i, "mine"), manifest(), now=NOW), Conflict),
         (lambda i: own.promote(own.add(i, manifest("2.0.0", calibration=None), now=NOW), "mine"), Conflict),
     ],
-    ids=["unknown", "not promoted", "promoted", "removed", "nothing before", "other weights", "in use", "uncalibrated"],
+    ids=[
+        "unknown",
+        "not promoted",
+        "promoted",
+        "removed",
+        "nothing before",
+        "other weights",
+        "in use",
+        "uncalibrated",
+    ],
 )
 def test_what_makes_no_sense_is_refused(change: Callable[[Index], Index], error: type[BonafideError]) -> None:
     with pytest.raises(error):
@@ -94,9 +103,13 @@ def test_rollback_undoes_any_step(steps: list[Callable[[Index], Index]]) -> None
 
 def test_weights_of_the_same_set_are_replaced() -> None:
     def weights(offset: float, *names: str) -> Weights:
-        return Weights(operation=Operation.LIP_SYNC, weights=dict.fromkeys(names, 1.0), offset=offset, limit=4)
+        return Weights(
+            operation=Operation.LIP_SYNC, weights=dict.fromkeys(names, 1.0), offset=offset, limit=4
+        )
 
-    index = own.weigh(own.weigh(own.weigh(Index(), weights(1, "a", "b")), weights(2, "a", "c")), weights(3, "b", "a"))
+    index = own.weigh(
+        own.weigh(own.weigh(Index(), weights(1, "a", "b")), weights(2, "a", "c")), weights(3, "b", "a")
+    )
     assert [one.offset for one in index.weights] == [2, 3]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from localcloud import place
 from ownmodels.__main__ import main
-
 from tests.helpers.aws import Aws
 from tests.helpers.media import jpeg
 from tests.unit.ownmodels import making
@@ -49,7 +49,12 @@ def test_shadow_promotion_and_rollback(owner: Aws, tmp_path: Path) -> None:
     assert (shadow.outcome, shadow.reason, shadow.p_fake) == ("not_applicable", "only_in_shadow", None)
     assert done.verdict.p_fake is None
     (voice,) = shadow.voices
-    assert (voice.model, voice.version, voice.shadow, voice.outcome) == ("brightness", "1.0.0", True, "scored")
+    assert (voice.model, voice.version, voice.shadow, voice.outcome) == (
+        "brightness",
+        "1.0.0",
+        True,
+        "scored",
+    )
     assert voice.p_fake > 0.5 and voice.interval.low <= voice.p_fake <= voice.interval.high
     assert [model.shadow for model in shadow.models] == [True]
 
@@ -89,7 +94,10 @@ def test_weights_of_the_index_are_used(owner: Aws, tmp_path: Path) -> None:
         say("promote", NAME=name)
     _, plain = analyse(owner)
     fitted = Weights(
-        operation=Operation.SYNTHETIC_IMAGE, weights={"first@1.0.0": 0.9, "second@1.0.0": 0.0}, offset=0.1, limit=4.0
+        operation=Operation.SYNTHETIC_IMAGE,
+        weights={"first@1.0.0": 0.9, "second@1.0.0": 0.0},
+        offset=0.1,
+        limit=4.0,
     )
     place.use({})
     shelf.write(lambda index: own.weigh(index, fitted))
@@ -115,5 +123,7 @@ def test_tampered_weights_speak_as_failed(owner: Aws, tmp_path: Path) -> None:
 def test_what_lies_in_the_bucket_without_the_index_does_not_run(owner: Aws, tmp_path: Path) -> None:
     place_ = making.model(tmp_path / "one", calibration=PLATT, promoted=True)
     for file in place_.iterdir():
-        owner.client("s3").upload_file(str(file), owner["ModelsBucket"], f"models/brightness/1.0.0/{file.name}")
+        owner.client("s3").upload_file(
+            str(file), owner["ModelsBucket"], f"models/brightness/1.0.0/{file.name}"
+        )
     assert analyse(owner)[1].reason == "no_detector"

@@ -17,14 +17,16 @@ _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """Pillow's numbers, as processors of transformers write them."""
 
 
-def timm_model(model: Any, target: Path, facts: Facts, *, fake_index: int = -1, entry: str = "onnx_image") -> Path:
+def timm_model(
+    model: Any, target: Path, facts: Facts, *, fake_index: int = -1, entry: str = "onnx_image"
+) -> Path:
     """Export a model of timm with its own evaluation transform.
 
     Parameters
     ----------
     model
-        ``timm.create_model(name, num_classes=…, checkpoint_path=…)``. One output is taken as a logit, several as
-        class scores before a softmax.
+        ``timm.create_model(name, num_classes=…, checkpoint_path=…)``. One output is taken as a logit,
+        several as class scores before a softmax.
     fake_index
         The class that means "generated" (with one output: the sign is taken as it is).
     """
@@ -33,9 +35,11 @@ def timm_model(model: Any, target: Path, facts: Facts, *, fake_index: int = -1, 
     config = resolve_model_data_config(model)
     size = int(config["input_size"][-1])
     input_ = {
-        "size": size, "fit": "crop", "resize": max(size, math.floor(size / config["crop_pct"])),
+        "size": size,
+        "fit": "crop",
+        "resize": max(size, math.floor(size / config["crop_pct"])),
         "resample": config["interpolation"],
-    }  # fmt: skip
+    }
     preparation = {"mean": list(config["mean"]), "std": list(config["std"])}
     classes = int(model.num_classes)
     output = {"meaning": "logit"} if classes == 1 else {"meaning": "softmax", "index": fake_index % classes}
@@ -57,9 +61,15 @@ class _Probe(torch.nn.Module):
 
 
 def clip_probe(
-    encoder: Any, processor: Any, weights: Sequence[float], offset: float, target: Path, facts: Facts, *,
+    encoder: Any,
+    processor: Any,
+    weights: Sequence[float],
+    offset: float,
+    target: Path,
+    facts: Facts,
+    *,
     normalise: bool = False,
-) -> Path:  # fmt: skip
+) -> Path:
     """Export a linear probe on CLIP's image embedding together with the encoder (Ojha et al. 2023, UnivFD).
 
     Parameters
@@ -69,20 +79,28 @@ def clip_probe(
     processor
         Its ``CLIPImageProcessor``: shorter side, centre crop, mean and deviation are taken from it.
     weights, offset
-        Of the probe (scikit-learn: ``coef_[0]``, ``intercept_[0]``; UnivFD: ``fc_weights.pth``); above 0 is fake.
+        Of the probe (scikit-learn: ``coef_[0]``, ``intercept_[0]``; UnivFD: ``fc_weights.pth``); above 0
+        is fake.
     normalise
         Whether the probe was trained on embeddings of length 1.
     """
     size = int(processor.crop_size["height"])
     input_ = {
-        "size": size, "fit": "crop", "resize": int(processor.size["shortest_edge"]),
+        "size": size,
+        "fit": "crop",
+        "resize": int(processor.size["shortest_edge"]),
         "resample": _RESAMPLE[int(processor.resample)],
-    }  # fmt: skip
+    }
     module = _Probe(encoder, weights, offset, normalise)
     return export(
-        module, target, facts, entry="onnx_image", input_=input_, preprocessing=_preparation(processor),
+        module,
+        target,
+        facts,
+        entry="onnx_image",
+        input_=input_,
+        preprocessing=_preparation(processor),
         output={"meaning": "logit"},
-    )  # fmt: skip
+    )
 
 
 class _Logits(torch.nn.Module):
@@ -106,13 +124,20 @@ def vit_classifier(model: Any, processor: Any, target: Path, facts: Facts, *, fa
         The label of ``model.config.id2label`` that means "generated".
     """
     input_ = {
-        "size": int(processor.size["height"]), "fit": "stretch", "resample": _RESAMPLE[int(processor.resample)],
-    }  # fmt: skip
+        "size": int(processor.size["height"]),
+        "fit": "stretch",
+        "resample": _RESAMPLE[int(processor.resample)],
+    }
     index = next(int(i) for i, label in model.config.id2label.items() if label == fake)
     return export(
-        _Logits(model), target, facts, entry="onnx_image", input_=input_, preprocessing=_preparation(processor),
+        _Logits(model),
+        target,
+        facts,
+        entry="onnx_image",
+        input_=input_,
+        preprocessing=_preparation(processor),
         output={"meaning": "softmax", "index": index},
-    )  # fmt: skip
+    )
 
 
 def _preparation(processor: Any) -> dict[str, Any]:

@@ -27,13 +27,19 @@ class _Picked(torch.nn.Module):
 
 
 def waveform_model(
-    model: Any, target: Path, facts: Facts, *, fake_index: int = 0, picked: int | None = 1,
-    samples: int = AASIST_SAMPLES, rate_hz: int = 16_000,
-) -> Path:  # fmt: skip
+    model: Any,
+    target: Path,
+    facts: Facts,
+    *,
+    fake_index: int = 0,
+    picked: int | None = 1,
+    samples: int = AASIST_SAMPLES,
+    rate_hz: int = 16_000,
+) -> Path:
     """Export a module that takes (batch, samples) at ``rate_hz``.
 
-    The defaults are those of the authors' AASIST and RawNet2 code: ``model(x)`` returns (last hidden, logits), class
-    0 is spoof and class 1 bona fide.
+    The defaults are those of the authors' AASIST and RawNet2 code: ``model(x)`` returns (last hidden,
+    logits), class 0 is spoof and class 1 bona fide.
 
     Parameters
     ----------
@@ -42,9 +48,14 @@ def waveform_model(
     """
     input_ = {"rate_hz": rate_hz, "seconds": samples / rate_hz, "hop_s": samples / rate_hz, "pad": "repeat"}
     return export(
-        _Picked(model, picked), target, facts, entry="onnx_audio", input_=input_, preprocessing={},
+        _Picked(model, picked),
+        target,
+        facts,
+        entry="onnx_audio",
+        input_=input_,
+        preprocessing={},
         output={"meaning": "softmax", "index": fake_index},
-    )  # fmt: skip
+    )
 
 
 class _Logits(torch.nn.Module):
@@ -73,7 +84,11 @@ def wav2vec_classifier(
     """
     index = next(int(i) for i, label in model.config.id2label.items() if label == fake)
     return export(
-        _Logits(model), target, facts, entry="onnx_audio",
+        _Logits(model),
+        target,
+        facts,
+        entry="onnx_audio",
         input_={"rate_hz": int(extractor.sampling_rate), "seconds": seconds, "hop_s": seconds, "pad": "zero"},
-        preprocessing={"standardise": bool(extractor.do_normalize)}, output={"meaning": "softmax", "index": index},
-    )  # fmt: skip
+        preprocessing={"standardise": bool(extractor.do_normalize)},
+        output={"meaning": "softmax", "index": index},
+    )

@@ -106,7 +106,10 @@ def image_metrics(analysis: Analysis, link: Link, *, sources: bool) -> Json:
 
 
 def _of_pictures(result: OperationResult) -> bool:
-    return result.reason not in ("no_detector", "only_in_shadow") and result.operation is not Operation.KNOWN_FAKE_SEARCH
+    return (
+        result.reason not in ("no_detector", "only_in_shadow")
+        and result.operation is not Operation.KNOWN_FAKE_SEARCH
+    )
 
 
 def _child(result: OperationResult) -> Json:

@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     tenant = commands.add_parser("tenant", help="say what a tenant may use; without options, show it")
     tenant.add_argument("--tenant", required=True, help="1 to 40 of a-z, 0-9 and -")
     tenant.add_argument("--plan", choices=[plan.value for plan in Plan], help="at first FREE")
-    tenant.add_argument("--policy", help=f"verdict policy where none is asked for: {', '.join(POLICIES)}, or own")
+    tenant.add_argument(
+        "--policy", help=f"verdict policy where none is asked for: {', '.join(POLICIES)}, or own"
+    )
     tenant.add_argument(
         "--own-policy",
         action="append",

@@ -54,8 +54,8 @@ HARD_EVIDENCE: Mapping[str, bool] = {
     "c2pa_signer_trusted": True,
     "ai_generated_per_manifest": True,
 }
-"""What `provenance` must have measured, all of it, for a statement to decide alone: a signer on an installed trust
-list says, in a manifest that fits these very bytes, that a model made them."""
+"""What `provenance` must have measured, all of it, for a statement to decide alone: a signer on an installed
+trust list says, in a manifest that fits these very bytes, that a model made them."""
 
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
@@ -159,15 +159,24 @@ def _voices(findings: Sequence[Finding], fitted: Weights | None) -> tuple[Voice,
             continue
         scored = [finding for finding in group if finding.outcome is Outcome.SCORED]
         voice = Voice(
-            model=model.name, version=model.version, shadow=model.shadow, outcome=group[0].outcome,
+            model=model.name,
+            version=model.version,
+            shadow=model.shadow,
+            outcome=group[0].outcome,
             reason=group[0].reason,
-        )  # fmt: skip
+        )
         if scored:
             llr, interval = _of_model(scored)
-            voice = voice.model_copy(update={
-                "outcome": Outcome.SCORED, "p_fake": probability(llr), "llr": llr, "interval": interval, "reason": None,
-                "weight": fitted.weights.get(_named(model)) if fitted and not model.shadow else None,
-            })  # fmt: skip
+            voice = voice.model_copy(
+                update={
+                    "outcome": Outcome.SCORED,
+                    "p_fake": probability(llr),
+                    "llr": llr,
+                    "interval": interval,
+                    "reason": None,
+                    "weight": fitted.weights.get(_named(model)) if fitted and not model.shadow else None,
+                }
+            )
         said.append(voice)
     return tuple(said)
 
@@ -296,15 +305,17 @@ def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy
     """Judge the file: one manipulated answer is enough; genuine needs every decisive question answered so.
 
     Each operation asks something else (spliced? generated?), so the file's ``p_fake`` is the largest of
-    the answers, and its interval that answer's. A statement that decides alone (`HARD_EVIDENCE`) has no score,
-    so the verdict that rests on it has none.
+    the answers, and its interval that answer's. A statement that decides alone (`HARD_EVIDENCE`) has no
+    score, so the verdict that rests on it has none.
     """
     if any(_is_hard(r) for r in results):
         return FileVerdict(
-            label=Verdict.MANIPULATED, policy=rule.name, decided_by=Operation.PROVENANCE,
+            label=Verdict.MANIPULATED,
+            policy=rule.name,
+            decided_by=Operation.PROVENANCE,
             reason="trusted_manifest_says_generated",
             disagreement=max((r.disagreement or 0.0 for r in results), default=None),
-        )  # fmt: skip
+        )
     scored = [r for r in results if r.outcome is Outcome.SCORED and r.p_fake is not None]
     scores = [r.p_fake for r in scored if r.p_fake is not None]
     base: dict[str, Any] = {

@@ -79,6 +79,7 @@ class Stage(StrEnum):
 DetectorKind = Literal["image", "audio", "video", "file"]
 """The detector function (`functions/detect_<kind>`) that a work item is for."""
 
+
 class Track(Word):
     """One stream of an audio or video container, as its headers (not its content) describe it."""
 
@@ -229,7 +230,7 @@ class Evidence(Word):
     regions: tuple[Region, ...] = ()
     segments: tuple[Segment, ...] = ()
     frames: tuple[FrameScore, ...] = ()
-    values: dict[str, float | int | str | bool | None] = {}
+    values: dict[str, float | int | str | bool | None] = Field({})
     details: dict[str, JsonValue] = Field(
         {}, description="Structured facts, documented in the detector's card."
     )
@@ -283,7 +284,9 @@ class OperationResult(Word):
     artifacts: tuple[Artifact, ...] = ()
     models: tuple[ModelRef, ...] = ()
     voices: tuple[Voice, ...] = Field((), description="What each model said, those in shadow too.")
-    weights: Weights | None = Field(None, description="The fitted weights that made it; none: the plain rule.")
+    weights: Weights | None = Field(
+        None, description="The fitted weights that made it; none: the plain rule."
+    )
     seconds: float | None = None
 
 
@@ -333,7 +336,7 @@ class Analysis(Word):
     verdict: FileVerdict | None = None
     results: tuple[OperationResult, ...] = ()
     failure: Failure | None = None
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field({})
     cost_usd: float | None = None
     items_total: int | None = None
     items_done: int = 0

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from bonafide.errors import Conflict, NotFound
 from bonafide.model import Weights, Word
@@ -61,10 +61,10 @@ class OwnModel(Word):
 
 
 class Index(Word):
-    """``index.json`` of the models bucket. What it does not name does not run, whatever lies in the bucket."""
+    """``index.json`` of the models bucket. What it does not name does not run, whatever else lies there."""
 
     format: Literal[1] = 1
-    models: dict[str, OwnModel] = {}
+    models: dict[str, OwnModel] = Field({})
     weights: tuple[Weights, ...] = ()
 
 

@@ -30,7 +30,7 @@ DECISIVE: dict[MediaKind, tuple[Operation, ...]] = {
 
 
 def policy(name: str, own: Iterable[Policy] = ()) -> Policy:
-    """Return the named policy, of ours or of a tenant's ``own``. Raises `Unprocessable` for an unknown one."""
+    """Return the named policy, ours or of a tenant's ``own``. Raises `Unprocessable` for an unknown one."""
     every = {rule.name: rule for rule in own} | POLICIES
     try:
         return every[name]
@@ -60,7 +60,7 @@ def parse(text: str) -> Policy:
 
 
 def rule_of(analysis: Analysis) -> Policy:
-    """Return the policy that judges an analysis: as the tenant's own stood when it began, else the named one."""
+    """Return the policy that judges an analysis: the tenant's own as it stood then, else the named one."""
     return analysis.rule or policy(analysis.options.policy)
 
 

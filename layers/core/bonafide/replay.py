@@ -1,4 +1,4 @@
-"""What another policy would have made of analyses that are done. Pure: nothing is scored again, nothing stored."""
+"""What another policy would have made of analyses that are done. Pure: nothing is scored again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,17 @@ def of_document(document: Mapping[str, Any]) -> Done | None:
     """
     if not document.get("verdict") or not document.get("media"):
         return None
-    kept = ("operation", "outcome", "verdict", "p_fake", "interval", "llr", "reason", "disagreement", "evidence")
+    kept = (
+        "operation",
+        "outcome",
+        "verdict",
+        "p_fake",
+        "interval",
+        "llr",
+        "reason",
+        "disagreement",
+        "evidence",
+    )
     if any("interval" not in result for result in document["results"]):
         raise ValueError(f"{document.get('id')}: entries of a list are not enough; export the whole document")
     results = tuple(

@@ -83,7 +83,8 @@ def folders(index: Index, kind: str, operations: Iterable[str]) -> str | None:
     """Bring the running releases for these operations here; the directory of their folders, or None.
 
     Each is a folder with ``model.json`` (``promoted`` as the index says) and ``model.onnx``, whose hash is
-    checked where it is loaded. A release whose weights cannot be had is left without them, and speaks as failed.
+    checked where it is loaded. A release whose weights cannot be had is left without them, and speaks as
+    failed.
     """
     asked = set(operations)
     wanted = [

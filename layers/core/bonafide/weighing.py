@@ -38,7 +38,9 @@ class Voice(Word):
     llr: float | None = None
     interval: Interval | None = None
     reason: str | None = None
-    weight: float | None = Field(None, description="Fitted weight of its LLR; none where the plain rule fused.")
+    weight: float | None = Field(
+        None, description="Fitted weight of its LLR; none where the plain rule fused."
+    )
 
 
 class Weights(Word):

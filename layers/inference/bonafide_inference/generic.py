@@ -1,7 +1,7 @@
 """Detectors that are nothing but a manifest and weights: an owner's model needs no code.
 
-``input``, ``preprocessing`` and ``output`` of the manifest say everything (`plug`); the manifest's calibration
-makes the LLR of the raw score, which rises with "fake".
+``input``, ``preprocessing`` and ``output`` of the manifest say everything (`plug`); the manifest's
+calibration makes the LLR of the raw score, which rises with "fake".
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from bonafide_inference.models import LoadedModel, ModelError, OutOfDistribution
 from bonafide_inference.plug import PictureInput, PicturePreparation, SoundInput, SoundPreparation
 from bonafide_inference.registry import Job
 
-__all__ = ["OnnxAudio", "OnnxFrames", "OnnxImage", "picture_tensor", "raw_score", "run", "score_of", "window_tensor"]
+__all__ = [
+    "OnnxAudio",
+    "OnnxFrames",
+    "OnnxImage",
+    "picture_tensor",
+    "raw_score",
+    "run",
+    "score_of",
+    "window_tensor",
+]
 
 LONG_SIDE = 1024
 """Sampled video frames are scaled to this before the model's own resize rule, in pixels."""
@@ -219,24 +228,35 @@ def _silent(job: Job, reason: str) -> Finding:
 
 
 def _finding(
-    job: Job, model: LoadedModel, scores: list[float], strange: str | None, *,
-    segments: tuple[Segment, ...] = (), frames: tuple[FrameScore, ...] = (),
-) -> Finding:  # fmt: skip
+    job: Job,
+    model: LoadedModel,
+    scores: list[float],
+    strange: str | None,
+    *,
+    segments: tuple[Segment, ...] = (),
+    frames: tuple[FrameScore, ...] = (),
+) -> Finding:
     operation, raw = job.manifest.operation, float(np.median(scores))
     values = {"raw_score": round(raw, 5), "windows": len(scores)}
     evidence = Evidence(values=values, segments=segments, frames=frames)
     if strange is not None:
         return Finding(
-            operation=operation, outcome=Outcome.INCONCLUSIVE, reason="out_of_distribution",
-            detail=f"Unlike the media the model was made with: {strange}.", evidence=evidence,
-        )  # fmt: skip
+            operation=operation,
+            outcome=Outcome.INCONCLUSIVE,
+            reason="out_of_distribution",
+            detail=f"Unlike the media the model was made with: {strange}.",
+            evidence=evidence,
+        )
     if model.manifest.calibration is None:
         return Finding(
             operation=operation, outcome=Outcome.INCONCLUSIVE, reason="no_calibrated_score", evidence=evidence
         )
     found = model.manifest.calibration.apply(raw)
     return Finding(
-        operation=operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
+        operation=operation,
+        outcome=Outcome.SCORED,
+        p_fake=found.p_fake,
+        llr=found.llr,
         interval=found.interval,
         evidence=evidence,
-    )  # fmt: skip
+    )

@@ -20,7 +20,8 @@ TOP_SHARE = 0.01
 class OnnxMap:
     """A picture in, a map out, and a score if the model has one.
 
-    ``input`` and ``preprocessing`` as `plug` says (``fit`` should be ``stretch``, or the map lies askew), plus
+    ``input`` and ``preprocessing`` as `plug` says (``fit`` should be ``stretch``, or the map lies
+    askew), plus
     ``preprocessing.map``: ``probability`` (default) or ``logit``. The first output is the map, any shape that
     is (height, width) once axes of length 1 are gone, or with two channels (genuine, forged); a second
     output's last value is the raw score. ``thresholds.region`` (default 0.5) bounds the regions.
@@ -39,19 +40,25 @@ class OnnxMap:
         evidence = Evidence(values={"raw_score": round(raw, 5)})
         if model.manifest.calibration is None:
             return Finding(
-                operation=job.manifest.operation, outcome=Outcome.INCONCLUSIVE, reason="no_calibrated_score",
+                operation=job.manifest.operation,
+                outcome=Outcome.INCONCLUSIVE,
+                reason="no_calibrated_score",
                 evidence=evidence,
-            )  # fmt: skip
+            )
         found = model.manifest.calibration.apply(raw)
         cell = picture.height / heat.shape[0], picture.width / heat.shape[1]
         threshold = model.manifest.thresholds.get("region", 0.5)
         regions = regions_of(job, heat, threshold, cell, max(1, heat.size // 2000))
         name = f"{model.manifest.name}.png"
         return Finding(
-            operation=job.manifest.operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
-            interval=found.interval, evidence=evidence.model_copy(update={"regions": regions}),
+            operation=job.manifest.operation,
+            outcome=Outcome.SCORED,
+            p_fake=found.p_fake,
+            llr=found.llr,
+            interval=found.interval,
+            evidence=evidence.model_copy(update={"regions": regions}),
             artifacts=overlay(job, name, f"{model.manifest.title} (yellow: most)", heat),
-        )  # fmt: skip
+        )
 
 
 def map_of(model: LoadedModel, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:

@@ -51,7 +51,9 @@ class PicturePreparation(_Said):
     scale: float = Field(1 / 255, gt=0)
     mean: Three = (0.0, 0.0, 0.0)
     std: Annotated[Three, Field(description="Not 0.")] = (1.0, 1.0, 1.0)
-    map: Literal["probability", "logit"] = Field("probability", description="`onnx_map` only: the map's values.")
+    map: Literal["probability", "logit"] = Field(
+        "probability", description="`onnx_map` only: the map's values."
+    )
 
     @model_validator(mode="after")
     def _divisible(self) -> PicturePreparation:
@@ -61,7 +63,7 @@ class PicturePreparation(_Said):
 
 
 class SoundInput(_Said):
-    """Windows of ``seconds`` at ``rate_hz``, mono float32, every ``hop_s``, spread if more than ``most_windows``.
+    """Windows of ``seconds`` at ``rate_hz``, mono, every ``hop_s``; spread if more than ``most_windows``.
 
     ``shape``: (1, samples) or (1, 1, samples). ``pad``: how a shorter recording fills its window.
     """
@@ -75,7 +77,7 @@ class SoundInput(_Said):
 
 
 class SoundPreparation(_Said):
-    """``peak``: each window to full scale. ``standardise``: to mean 0 and variance 1 (wav2vec's extractor)."""
+    """``peak``: each window to full scale. ``standardise``: to mean 0 and variance 1, as wav2vec wants."""
 
     peak: bool = False
     standardise: bool = False
@@ -91,7 +93,9 @@ class Output(_Said):
     meaning: Literal["score", "logit", "probability", "softmax"] = "score"
     index: int = Field(-1, ge=-1, le=10_000, description="Of the flattened output; -1 is the last value.")
     fake_is: Literal["high", "low"] = Field("high", description="Which way the value speaks for fake.")
-    name: str | None = Field(None, description="Of the output; default: the first (a map's score: the second).")
+    name: str | None = Field(
+        None, description="Of the output; default: the first (a map's score: the second)."
+    )
 
     def raw(self, values: list[float]) -> float:
         """Return the raw score of one flattened output.

@@ -140,10 +140,16 @@ def run_item(
 
 
 def run_folders(
-    path: str, media: MediaFacts, item: WorkItem, options: Options, workdir: str,
-    folders: Sequence[ModelFolder], seconds: float = ITEM_SECONDS, memory_mb: int = ITEM_MEMORY_MB,
-) -> list[Finding]:  # fmt: skip
-    """Run these folders over one piece in one cell call; one finding each, in their order (see `run_item`)."""
+    path: str,
+    media: MediaFacts,
+    item: WorkItem,
+    options: Options,
+    workdir: str,
+    folders: Sequence[ModelFolder],
+    seconds: float = ITEM_SECONDS,
+    memory_mb: int = ITEM_MEMORY_MB,
+) -> list[Finding]:
+    """Run these folders over one piece in one cell call; one finding each, in order (see `run_item`)."""
     args = {
         "path": os.path.abspath(path),
         "workdir": os.path.abspath(workdir),
@@ -199,18 +205,20 @@ def catalogue(models_dir: str | None = None) -> list[dict[str, Any]]:
     rows = []
     for folder in discover(models_dir):
         manifest = folder.manifest
-        rows.append({
-            "name": manifest.name,
-            "title": manifest.title,
-            "version": manifest.version,
-            "type": manifest.type,
-            "operation": str(manifest.operation),
-            "kind": manifest.kind,
-            "media_kinds": [str(kind) for kind in manifest.media_kinds],
-            "sha256": folder.ref.sha256,
-            "licence": manifest.licence,
-            "calibrated": manifest.calibration is not None,
-            "figures": dict(manifest.figures),
-            "shadow": folder.shadow,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": manifest.name,
+                "title": manifest.title,
+                "version": manifest.version,
+                "type": manifest.type,
+                "operation": str(manifest.operation),
+                "kind": manifest.kind,
+                "media_kinds": [str(kind) for kind in manifest.media_kinds],
+                "sha256": folder.ref.sha256,
+                "licence": manifest.licence,
+                "calibrated": manifest.calibration is not None,
+                "figures": dict(manifest.figures),
+                "shadow": folder.shadow,
+            }
+        )
     return sorted(rows, key=lambda row: str(row["name"]))

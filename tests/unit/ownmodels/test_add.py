@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+
 from ownmodels import material, measure
 from ownmodels.__main__ import prepare
 from ownmodels.folder import Refused, complete
-
 from tests.unit.ownmodels import making
 
 
@@ -31,7 +31,9 @@ def made(root: Path) -> Path:
 def test_the_manifest_is_completed_and_calibrated(release: Path) -> None:
     made = json.loads((release / "made" / "model.json").read_text())
     assert (made["type"], made["kind"], made["media_kinds"]) == ("learned", "image", ["image"])
-    assert made["promoted"] is False and made["sha256"] != "0" * 64  # the owner's words about itself do not count
+    assert (
+        made["promoted"] is False and made["sha256"] != "0" * 64
+    )  # the owner's words about itself do not count
     assert made["calibration"]["kind"] == "platt" and made["calibration"]["slope"] > 0
     figures = made["figures"]
     assert 0.8 < figures["auc"] < 1 and figures["auc_low"] < figures["auc"] <= figures["auc_high"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ownmodels import figures
 from ownmodels.material import folds
 
@@ -75,7 +76,9 @@ def test_a_source_is_never_in_two_folds(rows: list[tuple[bool, str]]) -> None:
     dealt, by = folds(labels, sources)
     assert len(dealt) == len(rows)
     if by == "source":
-        assert all(len({f for f, s in zip(dealt, sources, strict=True) if s == name}) == 1 for name in set(sources))
+        assert all(
+            len({f for f, s in zip(dealt, sources, strict=True) if s == name}) == 1 for name in set(sources)
+        )
 
 
 def test_a_probe_sees_a_format_that_betrays_the_label() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from ownmodels import hostile
 from ownmodels.__main__ import prepare
 from ownmodels.folder import Refused, complete, write
-
 from tests.unit.ownmodels import making
 from tests.unit.ownmodels.making import SIZE, graph, mean, out
 
@@ -24,7 +24,10 @@ def external() -> bytes:
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="../../../../etc/passwd")
-    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), helper.make_node("Add", ["m", "w"], ["score"])]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Add", ["m", "w"], ["score"]),
+    ]
     return graph(nodes, [out(shape=(4,))], weights=[tensor])
 
 
@@ -47,13 +50,19 @@ def custom() -> bytes:
 
 def not_finite() -> bytes:
     weights = [numpy_helper.from_array(np.array([np.nan], np.float32), "w")]
-    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), helper.make_node("Mul", ["m", "w"], ["score"])]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Mul", ["m", "w"], ["score"]),
+    ]
     return graph(nodes, [out(shape=(1,))], weights=weights)
 
 
 def two_inputs() -> bytes:
     more = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])]
-    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), helper.make_node("Mul", ["m", "y"], ["score"])]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Mul", ["m", "y"], ["score"]),
+    ]
     return graph(nodes, [out(shape=(1,))], more_inputs=more)
 
 
@@ -64,15 +73,32 @@ def undefined() -> bytes:
 @pytest.mark.parametrize(
     ("weights", "reason"),
     [
-        (b"not a model", "not_onnx"), (b"", "invalid_onnx"), (external(), "external_data"),
-        (hidden_external(), "external_data"), (custom(), "custom_operator"), (not_finite(), "not_finite"),
-        (two_inputs(), "wrong_inputs"), (mean(kind=TensorProto.INT64), "wrong_inputs"),
-        (mean(shape=(1, 3, 64, 64)), "wrong_shape"), (mean(shape=(1, SIZE)), "wrong_shape"),
+        (b"not a model", "not_onnx"),
+        (b"", "invalid_onnx"),
+        (external(), "external_data"),
+        (hidden_external(), "external_data"),
+        (custom(), "custom_operator"),
+        (not_finite(), "not_finite"),
+        (two_inputs(), "wrong_inputs"),
+        (mean(kind=TensorProto.INT64), "wrong_inputs"),
+        (mean(shape=(1, 3, 64, 64)), "wrong_shape"),
+        (mean(shape=(1, SIZE)), "wrong_shape"),
         (undefined(), "invalid_onnx"),
     ],
-    ids=["garbage", "empty", "external", "external within If", "custom operator", "NaN", "two inputs", "integers",
-         "other size", "other rank", "undefined name"],
-)  # fmt: skip
+    ids=[
+        "garbage",
+        "empty",
+        "external",
+        "external within If",
+        "custom operator",
+        "NaN",
+        "two inputs",
+        "integers",
+        "other size",
+        "other rank",
+        "undefined name",
+    ],
+)
 def test_refused_without_a_run(tmp_path: Path, weights: bytes, reason: str) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(weights)
@@ -100,12 +126,19 @@ def test_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def endless() -> bytes:
     """A loop of 2^60 rounds."""
     body = helper.make_graph(
-        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["a"], ["a2"])], "body",
-        [helper.make_tensor_value_info("i", TensorProto.INT64, []),
-         helper.make_tensor_value_info("c", TensorProto.BOOL, []), out("a")],
+        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["a"], ["a2"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+            out("a"),
+        ],
         [helper.make_tensor_value_info("c2", TensorProto.BOOL, []), out("a2")],
-    )  # fmt: skip
-    weights = [numpy_helper.from_array(np.array(2**60, np.int64), "n"), numpy_helper.from_array(np.array(True), "t")]
+    )
+    weights = [
+        numpy_helper.from_array(np.array(2**60, np.int64), "n"),
+        numpy_helper.from_array(np.array(True), "t"),
+    ]
     nodes = [
         helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
         helper.make_node("Loop", ["n", "t", "m"], ["score"], body=body),
@@ -127,7 +160,10 @@ def bomb() -> bytes:
 
 def infinite_output() -> bytes:
     weights = [numpy_helper.from_array(np.array(0, np.float32), "zero")]
-    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0), helper.make_node("Div", ["m", "zero"], ["score"])]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Div", ["m", "zero"], ["score"]),
+    ]
     return graph(nodes, [out()], weights=weights)
 
 
@@ -160,7 +196,9 @@ def test_an_output_that_is_no_number_is_refused(tmp_path: Path) -> None:
 )
 def test_an_output_that_is_not_as_said_is_refused(tmp_path: Path, output: dict) -> None:
     """Its mean of noise is below 0."""
-    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
-             helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array(2, np.float32))),
-             helper.make_node("Sub", ["m", "two"], ["score"])]  # fmt: skip
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array(2, np.float32))),
+        helper.make_node("Sub", ["m", "two"], ["score"]),
+    ]
     assert tried(tmp_path, graph(nodes, [out()]), output=output).reason == "wrong_output"

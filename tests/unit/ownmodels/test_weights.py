@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bonafide.model import Operation, Weights
+
 from ownmodels.folder import Refused
 from ownmodels.material import Sample
 from ownmodels.weights import Heard, fit, fit_set
@@ -58,7 +59,9 @@ def test_what_knows_nothing_or_is_upside_down_gets_no_weight() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "sources", "said"), [(12, 4, "fewer than"), (400, 1, "two sources")], ids=["few files", "one source"]
+    ("rows", "sources", "said"),
+    [(12, 4, "fewer than"), (400, 1, "two sources")],
+    ids=["few files", "one source"],
 )
 def test_the_plain_rule_stays(rows: int, sources: int, said: str) -> None:
     _, labels, llr = material(n=rows)
