@@ -129,7 +129,7 @@ def _interval(scores: NDArray[Any], labels: NDArray[Any], groups: Sequence[Any])
     return bootstrap(lambda rows: auc(scores[rows], labels[rows]), groups)
 
 
-def _discrimination(raw: NDArray[Any], labels: NDArray[Any], groups: Sequence[Any]) -> dict[str, float]:
+def _discrimination(raw: NDArray[Any], labels: NDArray[Any], groups: Sequence[Any]) -> dict[str, Any]:
     low, high = _interval(raw, labels, groups)
     drawn = "sources" if len(set(groups)) < len(groups) else "files"
     return {
@@ -140,7 +140,7 @@ def _discrimination(raw: NDArray[Any], labels: NDArray[Any], groups: Sequence[An
         "drawn": drawn,
         "genuine": int((~labels).sum()),
         "manipulated": int(labels.sum()),
-    }  # type: ignore[dict-item]
+    }
 
 
 def _by_source(raw: NDArray[Any], labels: NDArray[Any], sources: Sequence[str]) -> Iterable[dict[str, Any]]:

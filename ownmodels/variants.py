@@ -82,7 +82,7 @@ def _encode(target: str, sound: Any, rate: int, codec: str, container: str) -> N
 
     plain = (np.clip(sound, -1, 1) * 32767).astype(np.int16)[None, :]
     with av.open(target, "w", format=container) as file:
-        stream = file.add_stream(codec, rate=rate, layout="mono")
+        stream: Any = file.add_stream(codec, rate=rate, layout="mono")
         if container == "mp3":
             stream.bit_rate = 64_000
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(plain), format="s16", layout="mono")

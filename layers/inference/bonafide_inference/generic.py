@@ -112,7 +112,7 @@ def picture_tensor(
     """One picture as float32 (1, 3, size, size) or (1, size, size, 3), as the manifest asks."""
     given = PictureInput.model_validate(wants)
     prepared = PicturePreparation.model_validate(preparation)
-    pixels = np.asarray(_fitted(picture, given), dtype=np.float32) * np.float32(prepared.scale)
+    pixels: NDArray[Any] = np.asarray(_fitted(picture, given), dtype=np.float32) * np.float32(prepared.scale)
     if given.channels == "bgr":
         pixels = pixels[..., ::-1]
     pixels = (pixels - np.array(prepared.mean, np.float32)) / np.array(prepared.std, np.float32)
