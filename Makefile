@@ -9,7 +9,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # FILE, OPERATION and their like reach the programs through the environment, so that a URL with an
 # ampersand or a name with a space needs no quoting here.
-export FILE JSON OPERATION DIR OUT TENANT SCOPES NAME FUNCTION FOLLOW
+export FILE JSON OPERATION DIR OUT TENANT SCOPES NAME FUNCTION FOLLOW DATA POLICY STACK
+
+# `make model-add PATH=folder` names a folder, not where programs are. The search path that make itself was started
+# with takes its place again before any program runs (where there is no /proc: the system's own).
+ifeq ($(origin PATH),command line)
+export MODEL_PATH := $(value PATH)
+override PATH := $(or $(shell /usr/bin/tr '\0' '\n' < /proc/$$PPID/environ 2>/dev/null | /usr/bin/sed -n 's/^PATH=//p'),$(shell /usr/bin/getconf PATH):/usr/local/bin:/opt/homebrew/bin)
+endif
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,11 +28,13 @@ STAMP := $(shell cat $(PINS) /dev/null | cksum | tr ' ' '-')
 SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
+RECIPES_ENV := $(VENV)/.recipes-$(STAMP)
 
+.PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
 .PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- the environment ------------------------------------------------------------------------------
 $(VENV)/bin/python:
@@ -37,12 +46,17 @@ $(RUN_ENV): | $(VENV)/bin/python
 	@echo "Installing what it runs on (once, about a minute) …" >&2
 	@$(PY) -m pip install -qq -r requirements/local.txt >&2
 	@$(PY) -m pip install -qq --no-deps -r layers/inference/requirements-bare.txt >&2
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.recipes-*
 	@touch $@
 
 $(DEV_ENV): | $(RUN_ENV)
 	@echo "Installing what tests and checks need …" >&2
 	@$(PY) -m pip install -qq -r requirements/dev.txt >&2
+	@touch $@
+
+$(RECIPES_ENV): | $(DEV_ENV)
+	@echo "Installing PyTorch and what the recipes export (1.3 GB, two minutes) …" >&2
+	@$(PY) -m pip install -qq -r requirements/recipes.txt >&2
 	@touch $@
 
 venv: $(RUN_ENV)
@@ -73,11 +87,39 @@ token: $(RUN_ENV)  ## A new token for TENANT on the local cloud (SCOPES=a,b NAME
 score: $(RUN_ENV)  ## Run one OPERATION over every file of DIR without any cloud, JSON lines to OUT
 	@$(PY) -m localcloud.score "$$OPERATION" "$$DIR" "$${OUT:--}" $(ARGS)
 
-# ---- building it ----------------------------------------------------------------------------------
-test: $(DEV_ENV)  ## Every test (ARGS= goes to pytest)
-	@$(PY) -m pytest $(ARGS)
+# ---- models of your own (docs/models); STACK=name means that stack on AWS, else the local cloud ---------
+model-add: $(RUN_ENV)  ## Check the model in PATH, measure it over DATA (genuine/, manipulated/), run it in shadow
+	@$(PY) -m ownmodels add
 
-check: $(DEV_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
+model-list: $(RUN_ENV)  ## Your models: versions, how they stand, what was measured
+	@$(PY) -m ownmodels list
+
+model-promote: $(RUN_ENV)  ## Let NAME vote: what ran in shadow is fused from now on
+	@$(PY) -m ownmodels promote
+
+model-demote: $(RUN_ENV)  ## Let NAME vote no more; it goes on in shadow
+	@$(PY) -m ownmodels demote
+
+model-rollback: $(RUN_ENV)  ## Let NAME stand as before its last change
+	@$(PY) -m ownmodels rollback
+
+model-remove: $(RUN_ENV)  ## Run NAME no more, not even in shadow; its versions are kept
+	@$(PY) -m ownmodels remove
+
+model-weights: $(RUN_ENV)  ## Fit how the voting models of OPERATION are weighed, over DATA
+	@$(PY) -m ownmodels weights
+
+policy-replay: $(RUN_ENV)  ## What POLICY would have changed in stored analyses (of TENANT, or exported in FILE)
+	@$(PY) -m localcloud.replay
+
+# ---- building it ----------------------------------------------------------------------------------
+test: $(DEV_ENV)  ## Every test but the recipes' (ARGS= goes to pytest)
+	@$(PY) -m pytest --ignore=tests/recipes $(ARGS)
+
+test-recipes: $(RECIPES_ENV)  ## The recipes of docs/models, with PyTorch (installs it once)
+	@$(PY) -m pytest $(or $(ARGS),tests/recipes)
+
+check: $(RECIPES_ENV)  ## What CI runs: formatting, lint, types, template, workflow, API, security, tests
 	@$(PY) -m tests.lint $(LINT)
 	@$(PY) -m pytest $(ARGS)
 

@@ -178,6 +178,7 @@ def _result(result: Document, colour: bool) -> list[str]:
     if result.get("attribution"):
         lines.append(f"      attributed to {result['attribution']}")
     lines += [f"      {line}" for line in _evidence(result.get("evidence") or {})]
+    lines += [f"      {_voice(voice)}" for voice in _told_apart(result.get("voices") or ())]
     if result.get("models"):
         lines.append("      by " + "; ".join(_model(model) for model in result["models"]) + _seconds(result))
     return lines
@@ -185,6 +186,19 @@ def _result(result: Document, colour: bool) -> list[str]:
 
 def _seconds(result: Document) -> str:
     return f", {result['seconds']:.2f} s" if result.get("seconds") is not None else ""
+
+
+def _told_apart(voices: Sequence[Document]) -> list[Document]:
+    """Return the voices that the fused score does not already tell: several, or in shadow."""
+    fused = [voice for voice in voices if not voice.get("shadow") and voice.get("outcome") == "scored"]
+    return [voice for voice in voices if voice.get("shadow")] + (fused if len(fused) > 1 else [])
+
+
+def _voice(voice: Document) -> str:
+    said = _probability(voice) or str(voice.get("reason") or voice.get("outcome")).replace("_", " ")
+    weight = f", weight {voice['weight']:.2f}" if voice.get("weight") is not None else ""
+    shadow = " (in shadow: decides nothing)" if voice.get("shadow") else ""
+    return f"- {voice.get('model')} {voice.get('version')}: {said}{weight}{shadow}"
 
 
 def _model(model: Document) -> str:

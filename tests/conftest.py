@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 from tests.helpers.template import ROOT
 
@@ -20,6 +21,9 @@ for _place in ("layers/inference", "layers/core"):
         sys.path.insert(0, str(ROOT / _place))
 
 from tests.helpers.aws import Aws, in_moto, own_environment  # noqa: E402  # the layers must be on the path
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no bug
+settings.load_profile("untimed")
 
 _SILENT = {"unit", "template", "workflow"}
 _HERE = ["127.0.0.1", "::1", "localhost"]

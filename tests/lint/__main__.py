@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 CACHE = ROOT / ".cache"
 NODE = (20, 19)  # the oldest that redocly 2 runs on
 REGION = "us-east-1"
-PYTHON_ROOMS = ["layers", "functions", "localcloud", "training", "benchmarks", "openapi"]
+PYTHON_ROOMS = ["layers", "functions", "localcloud", "ownmodels", "training", "benchmarks", "openapi"]
 
 Lint = Callable[[], None]
 LINTS: dict[str, Lint] = {}

@@ -41,6 +41,7 @@ BARE_RESOURCE = {
 MANAGED = ("service-role/AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess", "AWSXrayWriteOnlyAccess")
 # Paths for which the gateway asks nobody who is there: files that are the same for everybody.
 PUBLIC = {"/docs", "/docs/{proxy+}"}
+KEPT_BUCKETS = {"ModelsBucket"}  # the owner's own models, and no media of anybody
 LAMBDA_RESERVED = {"AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "LAMBDA_TASK_ROOT"}
 
 
@@ -332,26 +333,30 @@ def events_may_reach_their_queue(template: Template) -> list[str]:
 
 @rule
 def buckets_are_private(template: Template) -> list[str]:
-    """Versioned, encrypted, TLS only, no public access, no ACLs, and nothing lives for ever."""
+    """Versioned, encrypted, TLS only, no public access, no ACLs, and nobody's media live for ever."""
     wrong = []
     tls = _tls_only(template)
     for name, bucket in of(template, "AWS::S3::Bucket").items():
         block = bucket.get("PublicAccessBlockConfiguration", {})
-        expires = [
+        whole = [
             r
             for r in bucket.get("LifecycleConfiguration", {}).get("Rules", [])
-            if r["Status"] == "Enabled" and not r.get("Prefix") and "ExpirationInDays" in r
+            if r["Status"] == "Enabled" and not r.get("Prefix")
         ]
+        expires = [r for r in whole if "ExpirationInDays" in r]
         facts = {
             "versioned": bucket.get("VersioningConfiguration", {}).get("Status") == "Enabled",
             "encrypted": "ServerSideEncryptionConfiguration" in bucket.get("BucketEncryption", {}),
             "public access blocked": len(block) == 4 and all(block.values()),
             "without ACLs": "BucketOwnerEnforced" in json.dumps(bucket.get("OwnershipControls", {})),
             "TLS only": name in tls,
-            "expiring": bool(expires),
-            "expiring old versions": any("NoncurrentVersionExpiration" in r for r in expires),
-            "expiring parts": any("AbortIncompleteMultipartUpload" in r for r in expires),
+            "expiring parts": any("AbortIncompleteMultipartUpload" in r for r in whole),
         }
+        if name not in KEPT_BUCKETS:
+            facts |= {
+                "expiring": bool(expires),
+                "expiring old versions": any("NoncurrentVersionExpiration" in r for r in expires),
+            }
         wrong += [f"{name}: not {fact}" for fact, holds in facts.items() if not holds]
     return wrong
 

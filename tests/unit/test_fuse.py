@@ -7,7 +7,7 @@ import math
 
 import pytest
 from bonafide.errors import Unprocessable
-from bonafide.fuse import MAX_DETAILS, fuse, fuse_operation, probability
+from bonafide.fuse import HARD_EVIDENCE, MAX_DETAILS, fuse, fuse_operation, probability
 from bonafide.model import (
     Evidence,
     Finding,
@@ -19,8 +19,10 @@ from bonafide.model import (
     Outcome,
     Region,
     Verdict,
+    Weights,
 )
 from bonafide.policy import POLICIES, judge, policy
+from bonafide.replay import Done, replay
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -215,3 +217,113 @@ def test_details_never_exceed_the_bound(every: list[dict[str, str]]) -> None:
     findings = [told(**{f"a{name}": value for name, value in each.items()}) for each in every]
     details = fuse_operation(FORGERY, findings, DEFAULT).evidence.details
     assert len(json.dumps(details, ensure_ascii=False).encode("utf-8", "replace")) < MAX_DETAILS + 8192
+
+
+# ---- weights, voices, hard evidence --------------------------------------------------------------------
+SYNTHETIC = Operation.SYNTHETIC_IMAGE
+
+
+def weights(offset: float = 0.0, limit: float = 4.0, **each: float) -> Weights:
+    return Weights(
+        operation=SYNTHETIC, weights={f"{n}@1": w for n, w in each.items()}, offset=offset, limit=limit
+    )
+
+
+def of(p: float, name: str, **more: bool) -> Finding:
+    return scored(p, name=name, operation=SYNTHETIC, **more)
+
+
+def test_fitted_weights_are_used_for_exactly_their_models() -> None:
+    found, fitted = [of(0.8, "a"), of(0.7, "b")], weights(0.5, a=1.0, b=0.5)
+    result = fuse_operation(SYNTHETIC, found, DEFAULT, [fitted])
+    assert result.llr == pytest.approx(0.5 + math.log(4) + 0.5 * math.log(7 / 3))
+    assert result.weights == fitted and [v.weight for v in result.voices] == [1.0, 0.5]
+    for others in ([of(0.8, "a")], [*found, of(0.6, "c")], [of(0.8, "a"), of(0.7, "b", shadow=True)]):
+        plain = fuse_operation(SYNTHETIC, others, DEFAULT, [fitted])
+        assert plain.weights is None
+        assert plain.llr == fuse_operation(SYNTHETIC, others, DEFAULT).llr
+
+
+@given(st.lists(probabilities, min_size=2, max_size=2), st.floats(0, 3), st.floats(0, 3), st.floats(-2, 2))
+def test_weights_keep_within_their_limit_and_disagreement_shows(
+    ps: list[float], a: float, b: float, offset: float
+) -> None:
+    found = [of(ps[0], "a"), of(ps[1], "b")]
+    result = fuse_operation(SYNTHETIC, found, DEFAULT, [weights(offset, 2.0, a=a, b=b)])
+    assert result.llr is not None and abs(result.llr) <= 2 and result.interval is not None
+    assert result.p_fake is not None and result.interval.low <= result.p_fake <= result.interval.high
+    assert result.disagreement == pytest.approx(abs(ps[0] - ps[1]))
+    if min(a, b) > 0 and min(ps) < 0.48 and max(ps) > 0.52:
+        assert result.verdict is Verdict.INCONCLUSIVE  # who disagree on the side decide nothing
+
+
+def test_a_model_without_weight_does_not_widen_the_interval() -> None:
+    found, fitted = [of(0.95, "a"), of(0.2, "b")], weights(a=1.0, b=0.0)
+    result = fuse_operation(SYNTHETIC, found, DEFAULT, [fitted])
+    assert result.verdict is Verdict.MANIPULATED and result.disagreement == pytest.approx(0.75)
+
+
+def test_weights_that_speak_against_a_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        weights(a=1.0, b=-0.1)
+
+
+def test_voices_are_shown_and_evidence_of_shadows_is_not() -> None:
+    ghost = of(0.9, "ghost", shadow=True).model_copy(
+        update={"evidence": Evidence(flags=(Flag(code="seen_by_ghost", message="m"),))}
+    )
+    result = fuse_operation(SYNTHETIC, [of(0.2, "a"), of(0.4, "a"), ghost], DEFAULT)
+    assert [(v.model, v.shadow, round(v.p_fake or 0, 2)) for v in result.voices] == [
+        ("a", False, 0.29), ("ghost", True, 0.9)
+    ]  # fmt: skip
+    assert result.evidence.flags == ()
+    alone = fuse_operation(SYNTHETIC, [ghost], DEFAULT)
+    assert (alone.reason, alone.p_fake, alone.voices[0].model) == ("only_in_shadow", None, "ghost")
+
+
+def manifest_says(**changes: object) -> Finding:
+    evidence = Evidence(values={**HARD_EVIDENCE, **changes})
+    return silent(Outcome.INCONCLUSIVE, "no_calibrated_score", Operation.PROVENANCE).model_copy(
+        update={"evidence": evidence}
+    )
+
+
+def test_a_trusted_manifest_that_says_generated_overrides() -> None:
+    genuine = [of(0.02, "a"), scored(0.02)]
+    assert fuse([], genuine, MediaKind.IMAGE, DEFAULT)[1].label is Verdict.GENUINE
+    for rule in POLICIES.values():
+        _, verdict = fuse([], [*genuine, manifest_says()], MediaKind.IMAGE, rule)
+        assert (verdict.label, verdict.decided_by) == (Verdict.MANIPULATED, Operation.PROVENANCE)
+        assert (verdict.reason, verdict.p_fake) == (
+            "trusted_manifest_says_generated",
+            None,
+        )  # a statement, no score
+
+
+@pytest.mark.parametrize("name", sorted(HARD_EVIDENCE))
+@pytest.mark.parametrize("value", [False, "not_checked", None])
+def test_anything_less_than_all_of_it_decides_nothing(name: str, value: object) -> None:
+    _, verdict = fuse([], [manifest_says(**{name: value})], MediaKind.IMAGE, DEFAULT)
+    assert verdict.label is Verdict.INCONCLUSIVE
+
+
+def test_no_manifest_makes_a_file_genuine() -> None:
+    captured = manifest_says(ai_generated_per_manifest=False)
+    _, verdict = fuse([], [captured], MediaKind.IMAGE, policy("even"))
+    assert verdict.label is Verdict.INCONCLUSIVE
+
+
+# ---- replay --------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(probabilities, max_size=3), st.sampled_from(sorted(POLICIES)), st.sampled_from(sorted(POLICIES))
+)
+def test_a_replay_is_what_the_other_policy_would_have_said(ps: list[float], then: str, other: str) -> None:
+    findings = [
+        scored(p, name=str(n), operation=op) for n, (p, op) in enumerate(zip(ps, Operation, strict=False))
+    ]
+    results, verdict = fuse([], findings, MediaKind.IMAGE, policy(then))
+    done = Done("an_1", MediaKind.IMAGE, verdict, results)
+    assert replay(done, policy(other)) == fuse([], findings, MediaKind.IMAGE, policy(other))[1]
+    assert replay(done, policy(then)) == verdict

@@ -21,6 +21,8 @@ from bonafide.model import (
     Stage,
     State,
     Verdict,
+    Voice,
+    Weights,
 )
 from bonafide.store.webhooks import Attempt
 from bonafide.tokens import Scope
@@ -111,6 +113,8 @@ class ResultDocument(Document):
     evidence: Evidence
     artifacts: list[str] = Field(description="Names of entries of the analysis' `artifacts`.")
     models: list[ModelRef]
+    voices: list[Voice] = Field(description="What each model said before fusion; those in shadow too.")
+    weights: Weights | None = Field(description="Fitted weights that fused them; null: the plain rule.")
     seconds: float | None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from bonafide.model import MediaKind
+from bonafide.model import MediaKind, Policy
 from bonafide.tenants import Plan
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +60,7 @@ class Account(Document):
     tenant: str
     plan: Plan
     policy: str = Field(description="Verdict policy of analyses that name none.")
+    policies: list[Policy] = Field(description="Thresholds of the tenant's own, beside the named ones.")
     created_at: datetime | None = Field(description="Null: never described by the owner (plan FREE).")
     jobs: Jobs
     requests: RequestRate | None = Field(description="Null: unlimited.")

@@ -21,7 +21,7 @@ __all__ = [
     "webhook",
 ]
 
-_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "accepts", "media_deleted_at"}
+_HIDDEN = {"tenant", "media_ref", "cost_usd", "dialect", "echo", "accepts", "media_deleted_at", "rule"}
 
 
 def analysis(value: Analysis, base_url: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def document(
         "tenant": tenant.id,
         "plan": tenant.plan.value,
         "policy": tenant.policy,
+        "policies": [rule.model_dump() for rule in tenant.policies],
         "created_at": clock.text(tenant.created_at) if tenant.created_at else None,
         "jobs": {"limit": tenant.terms.concurrent, "running": running},
         "requests": {"limit": requests.limit, "window_seconds": requests.window_s} if requests else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bonafide
-from bonafide import media, receipts
+from bonafide import media, own, receipts, shelf
 from bonafide.errors import NotFound
 from bonafide.http import Response, Status, json_response
 from bonafide.model import Operation
@@ -62,8 +62,9 @@ def limits(_call: Call) -> Response:
 
 
 def models(_call: Call) -> Response:
-    """GET /v1/models."""
-    return json_response(render.page(_catalogue()))
+    """GET /v1/models: those of this version, then the owner's, in shadow or promoted."""
+    owned = [{"object": "model", **row} for row in own.rows(shelf.read())]
+    return json_response(render.page([*_catalogue(), *owned]))
 
 
 def keys(_call: Call) -> Response:

@@ -13,7 +13,7 @@ from typing import Any
 from bonafide import ids
 from bonafide.fuse import fuse_operation
 from bonafide.model import Analysis, Finding, OperationResult, Outcome, Segment, State
-from bonafide.policy import policy
+from bonafide.policy import rule_of
 
 from phonexia import words
 from phonexia.words import OPERATIONS, Asked
@@ -163,11 +163,10 @@ def _of_channel(analysis: Analysis, findings: Iterable[Finding], name: Asked, nu
 
 def _spoken(analysis: Analysis, own: Sequence[Finding], name: Asked) -> OperationResult:
     """Return the fused word on one channel: its findings', else the operation's if there is one channel."""
-    if own:
-        return fuse_operation(OPERATIONS[name], own, policy(analysis.options.policy))
     result = next((r for r in analysis.results if r.operation is OPERATIONS[name]), None)
-    if result is None:
-        return fuse_operation(OPERATIONS[name], (), policy(analysis.options.policy))
+    if own or result is None:
+        weights = (result.weights,) if result and result.weights else ()
+        return fuse_operation(OPERATIONS[name], own, rule_of(analysis), weights)
     if result.outcome is Outcome.SCORED and len(_channels(analysis)) > 1:
         silent = {"outcome": Outcome.INCONCLUSIVE, "llr": None, "reason": "not_per_channel"}
         return result.model_copy(update=silent)

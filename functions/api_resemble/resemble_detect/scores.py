@@ -21,7 +21,7 @@ from bonafide.model import (
     Segment,
     Verdict,
 )
-from bonafide.policy import judge, policy
+from bonafide.policy import Policy, judge, rule_of
 
 __all__ = ["audio_metrics", "image_metrics", "label", "of_sound", "source_tracing", "video_metrics"]
 
@@ -44,9 +44,8 @@ def label(verdict: Verdict) -> str:
 
 def of_sound(analysis: Analysis) -> tuple[FileVerdict, OperationResult | None]:
     """Return the verdict on the sound alone, and the result that decided it."""
-    name = analysis.verdict.policy if analysis.verdict else analysis.options.policy
     heard = [result for result in analysis.results if result.operation in SOUND]
-    verdict = verdict_of(heard, MediaKind.AUDIO, policy(name))
+    verdict = verdict_of(heard, MediaKind.AUDIO, rule_of(analysis))
     return verdict, next((r for r in heard if r.operation is verdict.decided_by), None)
 
 
@@ -107,7 +106,10 @@ def image_metrics(analysis: Analysis, link: Link, *, sources: bool) -> Json:
 
 
 def _of_pictures(result: OperationResult) -> bool:
-    return result.reason != "no_detector" and result.operation is not Operation.KNOWN_FAKE_SEARCH
+    return (
+        result.reason not in ("no_detector", "only_in_shadow")
+        and result.operation is not Operation.KNOWN_FAKE_SEARCH
+    )
 
 
 def _child(result: OperationResult) -> Json:
@@ -140,11 +142,11 @@ def _sources(result: OperationResult | None) -> list[Json]:
 
 def video_metrics(analysis: Analysis, link: Link) -> Json:
     """Return ``video_metrics``: both documents' members, numbers, three levels (RES-53 … RES-56)."""
-    name = analysis.verdict.policy if analysis.verdict else analysis.options.policy
+    rule = rule_of(analysis)
     seen = [result for result in analysis.results if result.operation not in SOUND]
-    verdict = verdict_of(seen, MediaKind.VIDEO, policy(name))
+    verdict = verdict_of(seen, MediaKind.VIDEO, rule)
     decided = _find(seen, verdict.decided_by)
-    children = [_video_result(result, name) for result in seen if result.outcome is Outcome.SCORED]
+    children = [_video_result(result, rule) for result in seen if result.outcome is Outcome.SCORED]
     return {
         "image": link(decided) if decided else "",
         "label": _title(verdict.label),
@@ -156,7 +158,7 @@ def video_metrics(analysis: Analysis, link: Link) -> Json:
     }
 
 
-def _video_result(result: OperationResult, rule: str) -> Json:
+def _video_result(result: OperationResult, rule: Policy) -> Json:
     frames = sorted(result.evidence.frames, key=lambda frame: frame.time_s)
     return _node("VideoResult", result.verdict, result.p_fake) | {
         "description": result.detail or result.operation.value.replace("_", " "),
@@ -165,8 +167,8 @@ def _video_result(result: OperationResult, rule: str) -> Json:
     }
 
 
-def _frame(frame: FrameScore, result: OperationResult, rule: str) -> Json:
-    verdict = judge(policy(rule), frame.p_fake or 0.0, None)
+def _frame(frame: FrameScore, result: OperationResult, rule: Policy) -> Json:
+    verdict = judge(rule, frame.p_fake or 0.0, None)
     patch = "face" if result.operation is Operation.FACE_MANIPULATION else "region"
     regions = [region for region in result.evidence.regions if region.frame == frame.index]
     return _node("ImageResult", verdict, frame.p_fake) | {

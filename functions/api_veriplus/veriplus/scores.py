@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bonafide.model import Analysis, Operation, OperationResult, Outcome, Verdict
-from bonafide.policy import Advice, advise, percent, policy
+from bonafide.policy import Advice, advise, percent, rule_of
 
 from veriplus.words import RECOMMENDATIONS, AnalysisType, Manipulation, Media, Recommendation
 
@@ -81,14 +81,14 @@ def no_face(analysis: Analysis) -> bool:
 
 def suspicious(analysis: Analysis, p_fake: float | None) -> bool:
     """Whether the policy would have somebody look at this score."""
-    return p_fake is not None and advise(policy(analysis.options.policy), p_fake) in _SUSPECT
+    return p_fake is not None and advise(rule_of(analysis), p_fake) in _SUSPECT
 
 
 def leaning(analysis: Analysis, result: OperationResult | None) -> bool | None:
     """Return what the policy makes of one result: fake, not fake, or ``None`` for neither."""
     if result is None or result.p_fake is None:
         return None
-    advice = advise(policy(analysis.options.policy), result.p_fake)
+    advice = advise(rule_of(analysis), result.p_fake)
     return True if advice in _SUSPECT else False if advice is Advice.ACCEPT else None
 
 
@@ -97,7 +97,7 @@ def judged(analysis: Analysis) -> Judgement:
     verdict = analysis.verdict
     if verdict is None or verdict.p_fake is None:
         return _unknown(verdict.reason if verdict else None)
-    advice = advise(policy(analysis.options.policy), verdict.p_fake)
+    advice = advise(rule_of(analysis), verdict.p_fake)
     if advice is Advice.ACCEPT and verdict.label is not Verdict.GENUINE:
         return _unknown(verdict.reason)
     fake = advice in _SUSPECT

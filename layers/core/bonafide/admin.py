@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bonafide import clock, tokens
 from bonafide.errors import BonafideError, InvalidRequest
 from bonafide.ids import TENANT
-from bonafide.policy import POLICIES
+from bonafide.policy import POLICIES, parse, policy
 from bonafide.store import tenants
 from bonafide.tenants import Plan, Tenant
 from bonafide.tokens import Scope
@@ -56,6 +56,11 @@ def _tenant(options: argparse.Namespace, moment: datetime) -> int:
         raise InvalidRequest("A tenant's name is 1 to 40 of a-z, 0-9 and -, and begins with no -.")
     known = tenants.get(options.tenant)
     wanted = {name: getattr(options, name) for name in ("plan", "policy") if getattr(options, name)}
+    if options.own_policy:
+        own = {rule.name: rule for rule in (*known.policies, *options.own_policy)}
+        wanted["policies"] = tuple(own.values())
+    if options.policy:
+        policy(options.policy, wanted.get("policies", known.policies))
     if wanted:
         known = tenants.put(Tenant.model_validate(known.model_dump() | wanted), now=moment)
     print(f"{known.id}: plan {known.plan}, policy {known.policy}", file=sys.stderr)
@@ -76,7 +81,16 @@ def _parser() -> argparse.ArgumentParser:
     tenant = commands.add_parser("tenant", help="say what a tenant may use; without options, show it")
     tenant.add_argument("--tenant", required=True, help="1 to 40 of a-z, 0-9 and -")
     tenant.add_argument("--plan", choices=[plan.value for plan in Plan], help="at first FREE")
-    tenant.add_argument("--policy", choices=list(POLICIES), help="verdict policy where none is asked for")
+    tenant.add_argument(
+        "--policy", help=f"verdict policy where none is asked for: {', '.join(POLICIES)}, or own"
+    )
+    tenant.add_argument(
+        "--own-policy",
+        action="append",
+        type=parse,
+        metavar="NAME:MANIPULATED_AT:GENUINE_AT[:uncertain]",
+        help="thresholds of its own; `uncertain` leaves the interval out of account (may repeat)",
+    )
     tenant.set_defaults(run=_tenant)
     return parser
 

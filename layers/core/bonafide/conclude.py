@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bonafide import __version__, bus, cost, media, slots
+from bonafide import __version__, bus, cost, media, own, shelf, slots
 from bonafide import credits as ledger
 from bonafide.findings import NAME
 from bonafide.fuse import fuse
 from bonafide.model import Analysis, Artifact, Finding, Operation, OperationResult, Outcome, State, Usage
 from bonafide.plan import catalogue, default_operations
-from bonafide.policy import policy
+from bonafide.policy import rule_of
 from bonafide.store import analyses, tenants
 from bonafide.telemetry import MetricUnit, logger, metrics
 
@@ -49,8 +49,10 @@ def fail(tenant: str, analysis_id: str, *, code: str, detail: str, now: datetime
 def _finish(analysis: Analysis, event: Json, now: datetime) -> None:
     findings = list(_findings(event))
     assert analysis.media is not None  # inspect wrote it before there were items
-    wanted = analysis.operations or default_operations(analysis.media.kind, catalogue())
-    results, verdict = fuse(wanted, findings, analysis.media.kind, policy(analysis.options.policy))
+    index = shelf.read()
+    detectors = [*catalogue(), *own.rows(index)]
+    wanted = analysis.operations or default_operations(analysis.media.kind, detectors)
+    results, verdict = fuse(wanted, findings, analysis.media.kind, rule_of(analysis), index.weights)
     usages = [Usage.model_validate(u) for u in _usages(event)]
     items = len(event["plan"]["items"])
     cost_usd = cost.estimate(usages, items=items, fetched=analysis.source.type == "url")["total"]

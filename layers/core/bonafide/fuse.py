@@ -1,18 +1,19 @@
 """Fusion: findings to one result per operation and one verdict for the file. Pure.
 
-Windows of one model are fused by their median LLR, so that one bad window cannot decide; different models
-of an operation by the mean of their LLRs, which does not count dependent evidence twice (weights fitted
-on held-out sources come with learned models). Where the models of an operation look for different traces
-(`ANY_TRACE`), by the mean of their likelihood *ratios*: one trace is enough (decision 0014); so are the
-channels of a recording, one of which may be forged (decision 0040). The interval spans all fused models, so
-disagreement widens it. Shadow models are shown, never fused. Silence is never "genuine".
+Windows of one model are fused by their median LLR, so that one bad window cannot decide; the channels of a
+recording, one of which may be forged, by the mean of their likelihood *ratios* (decision 0040). Different
+models of an operation are fused by weights of their LLRs, where weights were fitted for exactly those models
+(`Weights`, decision 0051); else by the mean of their LLRs, which does not count dependent evidence twice, or,
+where they look for different traces (`ANY_TRACE`), by the mean of their likelihood ratios: one trace is
+enough (decision 0014). The interval spans all fused models, so disagreement widens it. Shadow models are
+shown, never fused. Silence is never "genuine". A trusted manifest that says "generated" needs no score.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import fmean, median
 from typing import Any
@@ -31,10 +32,12 @@ from bonafide.model import (
     OperationResult,
     Outcome,
     Verdict,
+    Voice,
+    Weights,
 )
 from bonafide.policy import DECISIVE, Policy, judge
 
-__all__ = ["fuse", "fuse_operation", "verdict_of"]
+__all__ = ["HARD_EVIDENCE", "fuse", "fuse_operation", "probability", "verdict_of"]
 
 MAX_FLAGS = MAX_REGIONS = 20
 MAX_SEGMENTS = MAX_FRAMES = 50
@@ -46,32 +49,53 @@ MAX_DEPTH = 16
 ANY_TRACE = frozenset({Operation.IMAGE_FORGERY})
 """Operations whose models look for different traces, of which a forgery leaves one or another."""
 
+HARD_EVIDENCE: Mapping[str, bool] = {
+    "c2pa_present": True,
+    "c2pa_content_bound": True,
+    "c2pa_signature_valid": True,
+    "c2pa_signer_trusted": True,
+    "ai_generated_per_manifest": True,
+}
+"""What `provenance` must have measured, all of it, for a statement to decide alone: a signer on an installed
+trust list says, in a manifest that fits these very bytes, that a model made them."""
+
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
 
 def fuse(
-    operations: Sequence[Operation], findings: Sequence[Finding], kind: MediaKind, rule: Policy
+    operations: Sequence[Operation],
+    findings: Sequence[Finding],
+    kind: MediaKind,
+    rule: Policy,
+    weights: Sequence[Weights] = (),
 ) -> tuple[tuple[OperationResult, ...], FileVerdict]:
     """Return a result for every operation of ``operations`` and every one found, and the file's verdict."""
     wanted = list(dict.fromkeys(chain(operations, (f.operation for f in findings))))
-    results = tuple(fuse_operation(op, [f for f in findings if f.operation is op], rule) for op in wanted)
+    results = tuple(
+        fuse_operation(op, [f for f in findings if f.operation is op], rule, weights) for op in wanted
+    )
     return results, verdict_of(results, kind, rule)
 
 
-def fuse_operation(operation: Operation, findings: Sequence[Finding], rule: Policy) -> OperationResult:
+def fuse_operation(
+    operation: Operation, findings: Sequence[Finding], rule: Policy, weights: Sequence[Weights] = ()
+) -> OperationResult:
     """Fuse all findings of one operation. None at all means that no detector of it applied."""
     voices = [f for f in findings if not (f.model and f.model.shadow)]
     scored = [f for f in voices if f.outcome is Outcome.SCORED]
+    fitted = _fitted(operation, scored, weights)
     common: dict[str, Any] = {
         "operation": operation,
-        "evidence": _summary(findings),
+        "evidence": _summary(voices),
+        "voices": _voices(findings, fitted),
+        "weights": fitted,
         "artifacts": tuple(chain.from_iterable(f.artifacts for f in findings)),
         "models": tuple(dict.fromkeys(f.model for f in findings if f.model)),
         "seconds": round(sum(f.seconds or 0.0 for f in findings), 3) or None,
     }
     if not scored:
         return _silent(voices, common)
-    llr, interval, gap = _combine(scored, operation in ANY_TRACE)
+    llr, interval, gap = _combine(scored, operation in ANY_TRACE, fitted)
     p_fake = probability(llr)
     return OperationResult(
         **common,
@@ -96,37 +120,71 @@ def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResul
                 common
                 | {"outcome": outcome, "verdict": verdict, "reason": speaker.reason, "detail": speaker.detail}
             )
+    shadow = bool(common["voices"])
     return OperationResult.model_validate(
         common
         | {
             "outcome": Outcome.NOT_APPLICABLE,
             "verdict": Verdict.NOT_APPLICABLE,
-            "reason": "no_detector",
-            "detail": "No detector for this operation applies to this kind of media here.",
+            "reason": "only_in_shadow" if shadow else "no_detector",
+            "detail": "Only models in shadow answered: what they say is shown, and decides nothing."
+            if shadow
+            else "No detector for this operation applies to this kind of media here.",
         }
     )
 
 
-def _combine(scored: Sequence[Finding], any_trace: bool) -> tuple[float, Interval, float | None]:
-    """Return (LLR, interval, widest gap between the models' p_fake or None for a single model)."""
+def _named(model: ModelRef | None) -> str:
+    """Return how `Weights` name a model."""
+    return f"{model.name}@{model.version}" if model else ""
+
+
+def _fitted(operation: Operation, scored: Sequence[Finding], weights: Sequence[Weights]) -> Weights | None:
+    """Return the weights that were fitted for exactly the models that scored."""
+    names = {_named(finding.model) for finding in scored}
+    every = (one for one in weights if one.operation is operation)
+    return next((one for one in every if one.weights.keys() == names), None)
+
+
+def _by_model(findings: Iterable[Finding]) -> dict[ModelRef | None, list[Finding]]:
     by_model: dict[ModelRef | None, list[Finding]] = {}
-    for finding in scored:
+    for finding in findings:
         by_model.setdefault(finding.model, []).append(finding)
-    voices = [_one_voice(group) for group in by_model.values()]
-    medians, lows, highs = (list(column) for column in zip(*voices, strict=True))
-    if any_trace:
-        llr = _mixed(medians)
-        low, high = (probability(_mixed([_logit(p) for p in ends])) for ends in (lows, highs))
-    else:
-        llr, low, high = fmean(medians), min(lows), max(highs)
-    p_fake = probability(llr)
-    scores = [probability(value) for value in medians]
-    interval = Interval(low=min(low, p_fake), high=max(high, p_fake))
-    return llr, interval, (max(scores) - min(scores) if len(scores) > 1 else None)
+    return by_model
 
 
-def _one_voice(group: Sequence[Finding]) -> tuple[float, float, float]:
-    """Return (LLR, low, high) of one model: the median of a channel's windows, any one of the channels."""
+def _voices(findings: Sequence[Finding], fitted: Weights | None) -> tuple[Voice, ...]:
+    """Return what each model said, its pieces taken together; what has no model is no voice."""
+    said = []
+    for model, group in _by_model(findings).items():
+        if model is None:
+            continue
+        scored = [finding for finding in group if finding.outcome is Outcome.SCORED]
+        voice = Voice(
+            model=model.name,
+            version=model.version,
+            shadow=model.shadow,
+            outcome=group[0].outcome,
+            reason=group[0].reason,
+        )
+        if scored:
+            llr, interval = _of_model(scored)
+            voice = voice.model_copy(
+                update={
+                    "outcome": Outcome.SCORED,
+                    "p_fake": probability(llr),
+                    "llr": llr,
+                    "interval": interval,
+                    "reason": None,
+                    "weight": fitted.weights.get(_named(model)) if fitted and not model.shadow else None,
+                }
+            )
+        said.append(voice)
+    return tuple(said)
+
+
+def _of_model(group: Sequence[Finding]) -> tuple[float, Interval]:
+    """Return what one model says: the median of a channel's windows, any one of the channels."""
     channels: dict[int | None, list[Finding]] = {}
     for finding in group:
         channels.setdefault(finding.channel, []).append(finding)
@@ -134,9 +192,32 @@ def _one_voice(group: Sequence[Finding]) -> tuple[float, float, float]:
     high = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in c) for c in channels.values()]
     llr = [median(_llr(f) for f in c) for c in channels.values()]
     if len(channels) == 1:
-        return llr[0], low[0], high[0]
+        return llr[0], Interval(low=low[0], high=high[0])
     ends = [probability(_mixed([_logit(p) for p in side])) for side in (low, high)]
-    return _mixed(llr), ends[0], ends[1]
+    return _mixed(llr), Interval(low=ends[0], high=ends[1])
+
+
+def _combine(
+    scored: Sequence[Finding], any_trace: bool, fitted: Weights | None
+) -> tuple[float, Interval, float | None]:
+    """Return (LLR, interval, widest gap between the models' p_fake or None for a single model)."""
+    parts = {_named(model): _of_model(group) for model, group in _by_model(scored).items()}
+    medians = [llr for llr, _ in parts.values()]
+    heard = [part for name, part in parts.items() if not fitted or fitted.weights[name] > 0]
+    lows, highs = [i.low for _, i in heard], [i.high for _, i in heard]
+    low, high = (min(lows), max(highs)) if heard else (0.0, 1.0)
+    if fitted:
+        total = fitted.offset + sum(fitted.weights[name] * llr for name, (llr, _) in parts.items())
+        llr = min(max(total, -fitted.limit), fitted.limit)
+    elif any_trace:
+        llr = _mixed(medians)
+        low, high = (probability(_mixed([_logit(p) for p in ends])) for ends in (lows, highs))
+    else:
+        llr = fmean(medians)
+    p_fake = probability(llr)
+    scores = [probability(value) for value in medians]
+    interval = Interval(low=min(low, p_fake), high=max(high, p_fake))
+    return llr, interval, (max(scores) - min(scores) if len(scores) > 1 else None)
 
 
 def _mixed(llrs: Sequence[float]) -> float:
@@ -238,8 +319,17 @@ def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy
     """Judge the file: one manipulated answer is enough; genuine needs every decisive question answered so.
 
     Each operation asks something else (spliced? generated?), so the file's ``p_fake`` is the largest of
-    the answers, and its interval that answer's.
+    the answers, and its interval that answer's. A statement that decides alone (`HARD_EVIDENCE`) has no
+    score, so the verdict that rests on it has none.
     """
+    if any(_is_hard(r) for r in results):
+        return FileVerdict(
+            label=Verdict.MANIPULATED,
+            policy=rule.name,
+            decided_by=Operation.PROVENANCE,
+            reason="trusted_manifest_says_generated",
+            disagreement=max((r.disagreement or 0.0 for r in results), default=None),
+        )
     scored = [r for r in results if r.outcome is Outcome.SCORED and r.p_fake is not None]
     scores = [r.p_fake for r in scored if r.p_fake is not None]
     base: dict[str, Any] = {
@@ -263,3 +353,10 @@ def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy
         return FileVerdict.model_validate(base | {"label": Verdict.GENUINE})
     reason = "decisive_questions_unanswered" if len(genuine) == len(scores) else "score_not_decisive"
     return FileVerdict.model_validate(base | {"label": Verdict.INCONCLUSIVE, "reason": reason})
+
+
+def _is_hard(result: OperationResult) -> bool:
+    values = result.evidence.values
+    return result.operation is Operation.PROVENANCE and all(
+        values.get(name) is wanted for name, wanted in HARD_EVIDENCE.items()
+    )

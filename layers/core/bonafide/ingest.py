@@ -17,7 +17,7 @@ from bonafide import credits as ledger
 from bonafide.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from bonafide.ids import TENANT, digest
 from bonafide.model import Analysis, MediaKind, MediaRef, Operation, Options, Source, State
-from bonafide.policy import policy
+from bonafide.policy import POLICIES, policy
 from bonafide.settings import settings
 from bonafide.store import analyses, claims, table, tenants
 
@@ -126,7 +126,8 @@ def create(
     `TooLarge`, `Refused` (an address that is never fetched), `Unprocessable` (unknown policy),
     `InsufficientCredits` (a dialect with prices).
     """
-    policy(new.options.policy)
+    if new.options.policy not in POLICIES:
+        policy(new.options.policy, tenants.get(new.tenant).policies)
     _check_window(new.options)
     erased = analyses.get(new.tenant, analysis_id) if analysis_id else None
     if erased and (erased.deleted_at or erased.media_deleted_at):
@@ -181,6 +182,7 @@ def _begin(
     options = new.options
     if "policy" not in options.model_fields_set:
         options = options.model_copy(update={"policy": owner.policy})
+    own = {rule.name: rule for rule in owner.policies}
     wanted = Analysis(
         id=analysis_id,
         tenant=new.tenant,
@@ -190,6 +192,7 @@ def _begin(
         operations=tuple(dict.fromkeys(new.operations)),
         options=options,
         accepts=new.accepts,
+        rule=own.get(options.policy),
         client_reference=new.client_reference,
         dialect=new.dialect,
         echo=new.echo,

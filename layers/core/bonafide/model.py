@@ -13,7 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
+
+from bonafide.weighing import Policy, Voice, Weights
+from bonafide.words import Interval, MediaKind, Operation, Outcome, Probability, Verdict, Word
 
 __all__ = [
     "Analysis",
@@ -34,6 +37,7 @@ __all__ = [
     "OperationResult",
     "Options",
     "Outcome",
+    "Policy",
     "Probability",
     "Region",
     "Segment",
@@ -43,57 +47,12 @@ __all__ = [
     "Track",
     "Usage",
     "Verdict",
+    "Voice",
+    "Weights",
     "Window",
     "Word",
     "WorkItem",
 ]
-
-
-class Operation(StrEnum):
-    """One kind of question that can be asked of a file. The same name is used everywhere."""
-
-    SYNTHETIC_IMAGE = "synthetic_image"
-    FACE_MANIPULATION = "face_manipulation"
-    IMAGE_FORGERY = "image_forgery"
-    SYNTHETIC_SPEECH = "synthetic_speech"
-    AUDIO_SPLICE = "audio_splice"
-    AUDIO_REPLAY = "audio_replay"
-    SYNTHETIC_VIDEO = "synthetic_video"
-    TEMPORAL_COHERENCE = "temporal_coherence"
-    LIP_SYNC = "lip_sync"
-    PRESENTATION_ATTACK = "presentation_attack"
-    FILE_FORENSICS = "file_forensics"
-    PROVENANCE = "provenance"
-    KNOWN_FAKE_SEARCH = "known_fake_search"
-    TRANSCRIPTION = "transcription"
-    DESCRIPTION = "description"
-
-
-class MediaKind(StrEnum):
-    """What a file is, decided by its bytes."""
-
-    IMAGE = "image"
-    AUDIO = "audio"
-    VIDEO = "video"
-    DOCUMENT = "document"
-
-
-class Outcome(StrEnum):
-    """How a detector's run ended. Only ``scored`` carries ``p_fake``; all others carry a reason."""
-
-    SCORED = "scored"
-    NOT_APPLICABLE = "not_applicable"
-    INCONCLUSIVE = "inconclusive"
-    FAILED = "failed"
-
-
-class Verdict(StrEnum):
-    """What a named policy makes of a score. Silence is ``inconclusive``, never ``genuine``."""
-
-    GENUINE = "genuine"
-    MANIPULATED = "manipulated"
-    INCONCLUSIVE = "inconclusive"
-    NOT_APPLICABLE = "not_applicable"
 
 
 class State(StrEnum):
@@ -119,21 +78,6 @@ class Stage(StrEnum):
 
 DetectorKind = Literal["image", "audio", "video", "file", "text"]
 """The detector function (`functions/detect_<kind>`) that a work item is for."""
-
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Word(BaseModel):
-    """Base of all words: immutable; an unknown member is an error, never dropped in silence."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Interval(Word):
-    """95 % interval of a calibrated probability."""
-
-    low: Probability
-    high: Probability
 
 
 class Track(Word):
@@ -287,7 +231,7 @@ class Evidence(Word):
     regions: tuple[Region, ...] = ()
     segments: tuple[Segment, ...] = ()
     frames: tuple[FrameScore, ...] = ()
-    values: dict[str, float | int | str | bool | None] = {}
+    values: dict[str, float | int | str | bool | None] = Field({})
     details: dict[str, JsonValue] = Field(
         {}, description="Structured facts, documented in the detector's card."
     )
@@ -340,6 +284,10 @@ class OperationResult(Word):
     evidence: Evidence = Evidence()
     artifacts: tuple[Artifact, ...] = ()
     models: tuple[ModelRef, ...] = ()
+    voices: tuple[Voice, ...] = Field((), description="What each model said, those in shadow too.")
+    weights: Weights | None = Field(
+        None, description="The fitted weights that made it; none: the plain rule."
+    )
     seconds: float | None = None
 
 
@@ -383,13 +331,14 @@ class Analysis(Word):
     operations: tuple[Operation, ...] = Field((), description="As asked; empty means all that apply.")
     options: Options = Options()
     accepts: tuple[str, ...] = Field((), description="``kind/format`` that its way in takes; empty: any.")
+    rule: Policy | None = Field(None, description="The tenant's own policy, as it stood; none: a named one.")
     client_reference: str | None = Field(None, max_length=200)
     dialect: str | None = Field(None, description="The API it came in through; none for the native one.")
     echo: dict[str, JsonValue] = Field({}, description="What that dialect shows again; opaque to the core.")
     verdict: FileVerdict | None = None
     results: tuple[OperationResult, ...] = ()
     failure: Failure | None = None
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field({})
     cost_usd: float | None = None
     items_total: int | None = None
     items_done: int = 0

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
 
 from bonafide.errors import Unprocessable
-from bonafide.model import Interval, MediaKind, Operation, Verdict, Word
+from bonafide.model import Analysis, Interval, MediaKind, Operation, Policy, Verdict
 
-__all__ = ["DECISIVE", "POLICIES", "Advice", "Policy", "advise", "judge", "percent", "policy"]
+__all__ = [
+    "DECISIVE",
+    "POLICIES",
+    "Advice",
+    "Policy",
+    "advise",
+    "judge",
+    "parse",
+    "percent",
+    "policy",
+    "rule_of",
+]
 
 
 class Advice(StrEnum):
@@ -18,20 +30,6 @@ class Advice(StrEnum):
     REVIEW = "manual_review"
     VERIFY = "enhanced_verification"
     ACCEPT = "accept"
-
-
-class Policy(Word):
-    """Thresholds on calibrated ``p_fake`` at a prior of 0.5.
-
-    ``certain`` asks that the whole interval lies on the verdict's side of one half. From ``review_at`` on,
-    below ``manipulated_at``, a person should look.
-    """
-
-    name: str
-    manipulated_at: float
-    review_at: float | None = None
-    genuine_at: float
-    certain: bool = True
 
 
 POLICIES = {
@@ -56,17 +54,39 @@ DECISIVE: dict[MediaKind, tuple[Operation, ...]] = {
 """The questions that must all be answered "genuine" before a whole file may be called genuine."""
 
 
-def policy(name: str) -> Policy:
-    """Return the named policy. Raises `Unprocessable` for an unknown one."""
+def policy(name: str, own: Iterable[Policy] = ()) -> Policy:
+    """Return the named policy, ours or of a tenant's ``own``. Raises `Unprocessable` for an unknown one."""
+    every = {rule.name: rule for rule in own} | POLICIES
     try:
-        return POLICIES[name]
+        return every[name]
     except KeyError:
-        known = ", ".join(POLICIES)
+        known = ", ".join(every)
         raise Unprocessable(
             f"There is no policy {name!r}; known are {known}.",
             code="unknown_policy",
             errors=({"pointer": "/options/policy", "detail": "unknown policy"},),
         ) from None
+
+
+def parse(text: str) -> Policy:
+    """Read ``NAME:MANIPULATED_AT:GENUINE_AT[:uncertain]``; ``uncertain`` leaves the interval out of account.
+
+    Raises
+    ------
+    ValueError
+        It is not of this form, its thresholds make no sense, or it has the name of one of ours.
+    """
+    name, *numbers = text.split(":")
+    rest = numbers[2:]
+    if name in POLICIES or len(numbers) < 2 or rest not in ([], ["uncertain"]):
+        raise ValueError(f"{text!r} is not NAME:MANIPULATED_AT:GENUINE_AT[:uncertain] with a name of its own")
+    high, low = (float(number) for number in numbers[:2])
+    return Policy(name=name, manipulated_at=high, genuine_at=low, certain=not rest)
+
+
+def rule_of(analysis: Analysis) -> Policy:
+    """Return the policy that judges an analysis: the tenant's own as it stood then, else the named one."""
+    return analysis.rule or policy(analysis.options.policy)
 
 
 def judge(rule: Policy, p_fake: float, interval: Interval | None) -> Verdict:

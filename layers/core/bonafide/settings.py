@@ -37,6 +37,7 @@ class Settings(BaseModel):
     scheduler_group: str = "default"
     secrets_key_arn: str = Field("", description="KMS key that wraps webhook secrets.")
     receipt_key_arn: str = Field("", description="KMS key that signs deletion receipts.")
+    models_bucket: str = Field("", description="Where the owner's models lie; none: only shipped ones run.")
     public_base_url: str = Field("", description="Where clients reach the API; else taken from the request.")
 
     allow_loopback: bool = Field(False, description="Local cloud only: outbound calls to 127.0.0.0/8.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bonafide.model import Word
+from bonafide.model import Policy, Word
 
 __all__ = ["PLANS", "Plan", "Quota", "Tenant", "Terms", "month"]
 
@@ -51,11 +51,12 @@ PLANS: dict[Plan, Terms] = {
 
 
 class Tenant(Word):
-    """Who owns analyses; ``policy`` judges those that name none."""
+    """Who owns analyses; ``policy`` judges those that name none, ``policies`` are thresholds of its own."""
 
     id: str
     plan: Plan = Plan.FREE
     policy: str = "default"
+    policies: tuple[Policy, ...] = ()
     created_at: datetime | None = None
 
     @property

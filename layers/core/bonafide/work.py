@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bonafide import known, media
+from bonafide import known, media, own, shelf
 from bonafide.model import Analysis, Artifact, Finding, MediaFacts, Options, Stage, State, Usage, WorkItem
 from bonafide.plan import catalogue, plan
 from bonafide.settings import settings
@@ -39,8 +39,23 @@ class Refusing(Protocol):
 
 
 Inspect = Callable[[str], "MediaFacts | Refusing"]
-RunItem = Callable[[str, MediaFacts, WorkItem, Options, str], Sequence[Finding]]
 Look = Callable[[Analysis, WorkItem, Path], Sequence[Finding]]
+
+
+class RunItem(Protocol):
+    """How the inference package runs one work item (`bonafide_inference.registry.run_item`)."""
+
+    def __call__(
+        self,
+        path: str,
+        media: MediaFacts,
+        item: WorkItem,
+        options: Options,
+        workdir: str,
+        *,
+        models_dir: str | None,
+    ) -> Sequence[Finding]:
+        """Return at least one finding for each operation; ``models_dir`` holds the owner's model folders."""
 
 
 def usage(started: float) -> Json:
@@ -98,7 +113,8 @@ def _inspect_media(
         return {"code": "unsupported_format", "detail": f"This way in takes {named}."}, ()
     if ref.sha256 and ref.sha256 != facts.sha256:
         return {"code": "checksum_mismatch", "detail": "The bytes are not those that were announced."}, ()
-    items = plan(facts, analysis.operations, analysis.options, catalogue(), max_items=settings().max_items)
+    detectors = [*catalogue(), *own.rows(shelf.read())]
+    items = plan(facts, analysis.operations, analysis.options, detectors, max_items=settings().max_items)
     analyses.begin_detection(analysis.tenant, analysis.id, media=facts, items_total=len(items), now=now)
     return None, items
 
@@ -109,8 +125,10 @@ def detect(event: Json, run_item: RunItem) -> Json:
     def look(analysis: Analysis, item: WorkItem, folder: Path) -> Sequence[Finding]:
         assert analysis.media is not None  # `answer` has seen to it
         assert analysis.media_ref is not None
-        media.download(analysis.media_ref, folder / "media")
-        return run_item(str(folder / "media"), analysis.media, item, analysis.options, str(folder))
+        models_dir = shelf.folders(shelf.read(), item.detector, item.operations)
+        path = folder / "media"
+        media.download(analysis.media_ref, path)
+        return run_item(str(path), analysis.media, item, analysis.options, str(folder), models_dir=models_dir)
 
     return answer(event, look)
 

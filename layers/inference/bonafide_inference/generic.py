@@ -1,7 +1,7 @@
 """Detectors that are nothing but a manifest and weights: an owner's model needs no code.
 
-``input`` and ``preprocessing`` of the manifest say everything (see `OnnxImage`, `OnnxAudio`). The first
-output's last value is the raw score (higher = more likely fake); the manifest's calibration makes the LLR.
+``input``, ``preprocessing`` and ``output`` of the manifest say everything (`plug`); the manifest's
+calibration makes the LLR of the raw score, which rises with "fake".
 """
 
 from __future__ import annotations
@@ -9,22 +9,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, MediaFacts, Outcome, Segment
+from bonafide.model import Evidence, Finding, FrameScore, MediaFacts, Outcome, Segment
 from numpy.typing import NDArray
 from PIL import Image
 
 from bonafide_inference.models import LoadedModel, ModelError, OutOfDistribution, load
+from bonafide_inference.plug import PictureInput, PicturePreparation, SoundInput, SoundPreparation
 from bonafide_inference.registry import Job
 
-__all__ = ["OnnxAudio", "OnnxImage"]
+__all__ = [
+    "OnnxAudio",
+    "OnnxFrames",
+    "OnnxImage",
+    "picture_tensor",
+    "raw_score",
+    "run",
+    "score_of",
+    "window_tensor",
+]
+
+LONG_SIDE = 1024
+"""Sampled video frames are scaled to this before the model's own resize rule, in pixels."""
 
 
 class OnnxImage:
-    """A picture in, a score out.
-
-    ``input``: ``{"size": 224, "layout": "nchw" | "nhwc", "fit": "stretch" | "crop"}``;
-    ``preprocessing``: ``{"scale": 1/255, "mean": [r, g, b], "std": [r, g, b]}``.
-    """
+    """A picture in, a score out."""
 
     def applies(self, media: MediaFacts) -> str | None:
         """Pictures of at least 32 pixels a side."""
@@ -33,18 +42,42 @@ class OnnxImage:
     def score(self, job: Job) -> Finding:
         """Run the model once on the upright picture."""
         model = load(job.folder)
-        tensor = picture_tensor(job.piece.picture(), model.manifest.input, model.manifest.preprocessing)
-        strange = _out_of_distribution(model.manifest.ood, _picture_statistics(job.piece.picture()))
-        return _finding(job, model, [_raw_score(model, tensor)], strange)
+        picture = job.piece.picture()
+        if _too_small(model, picture):
+            return _silent(job, "too_small")
+        strange = _out_of_distribution(model.manifest.ood, _picture_statistics(picture))
+        return _finding(job, model, [raw_score(model, _tensor(model, picture))], strange)
+
+
+class OnnxFrames:
+    """Frames of a video in, a score each out; the file's score is their median."""
+
+    def applies(self, media: MediaFacts) -> str | None:
+        """Needs moving pictures."""
+        return None if any(track.type == "video" for track in media.tracks) else "no_video"
+
+    def score(self, job: Job) -> Finding:
+        """Run the model on frames spread over the piece."""
+        model = load(job.folder)
+        wants = PictureInput.model_validate(model.manifest.input)
+        frames = job.piece.frames(wants.fps, LONG_SIDE)
+        if not frames:
+            return _silent(job, "no_frames")
+        scores, shown = [], []
+        for place in _spread(len(frames), wants.most_frames):
+            frame = frames[place]
+            picture = Image.fromarray(frame.rgb)
+            if _too_small(model, picture):
+                return _silent(job, "too_small")
+            scores.append(raw_score(model, _tensor(model, picture)))
+            calibration = model.manifest.calibration
+            p_fake = calibration.apply(scores[-1]).p_fake if calibration else None
+            shown.append(FrameScore(index=frame.index, time_s=frame.time_s, p_fake=p_fake))
+        return _finding(job, model, scores, None, frames=tuple(shown))
 
 
 class OnnxAudio:
-    """Windows of sound in, a score each out; the file's score is their median.
-
-    ``input``: ``{"rate_hz": 16000, "seconds": 4.0, "hop_s": 4.0, "most_windows": 30,
-    "shape": "nt" | "nct"}``;
-    ``preprocessing``: ``{"peak": true}`` scales each window to full scale.
-    """
+    """Windows of sound in, a score each out; the file's score is their median."""
 
     def applies(self, media: MediaFacts) -> str | None:
         """Needs a sound track."""
@@ -53,64 +86,117 @@ class OnnxAudio:
     def score(self, job: Job) -> Finding:
         """Run the model on windows spread over the piece."""
         model = load(job.folder)
-        wants = model.manifest.input
-        rate, length = int(wants["rate_hz"]), int(wants["rate_hz"] * wants["seconds"])
+        wants = SoundInput.model_validate(model.manifest.input)
+        rate, length = wants.rate_hz, round(wants.rate_hz * wants.seconds)
         sound = job.piece.waveform(rate)
-        if sound.size < length // 2:
-            return Finding(operation=job.manifest.operation, outcome=Outcome.INCONCLUSIVE, reason="too_short")
-        starts = _window_starts(sound.size, length, int(wants.get("hop_s", wants["seconds"]) * rate))
-        keep = np.unique(
-            np.linspace(0, len(starts) - 1, int(wants.get("most_windows", 30))).round().astype(int)
-        )
+        if sound.size < length // 2 and not (wants.pad == "repeat" and sound.size >= rate // 2):
+            return _silent(job, "too_short")
+        starts = _window_starts(sound.size, length, round((wants.hop_s or wants.seconds) * rate))
         scores, segments = [], []
-        for start in [starts[i] for i in keep]:
-            window = np.pad(sound[start : start + length], (0, max(0, length - (sound.size - start))))
-            if model.manifest.preprocessing.get("peak"):
-                window = window / max(float(np.abs(window).max()), 1e-6)
-            tensor = window[None, None, :] if wants.get("shape") == "nct" else window[None, :]
-            scores.append(_raw_score(model, tensor.astype(np.float32)))
+        for start in [starts[i] for i in _spread(len(starts), wants.most_windows)]:
+            window = sound[start : start + length]
+            scores.append(raw_score(model, window_tensor(window, wants, model.manifest.preprocessing)))
             first = job.piece.span[0] + start / rate
             llr = _llr(model, scores[-1])
             segments.append(Segment(start_s=first, end_s=first + length / rate, llr=llr, channel=job.channel))
-        return _finding(job, model, scores, None, tuple(segments))
+        return _finding(job, model, scores, None, segments=tuple(segments))
+
+
+def _tensor(model: LoadedModel, picture: Image.Image) -> NDArray[np.float32]:
+    return picture_tensor(picture, model.manifest.input, model.manifest.preprocessing)
 
 
 def picture_tensor(
     picture: Image.Image, wants: dict[str, Any], preparation: dict[str, Any]
 ) -> NDArray[np.float32]:
     """One picture as float32 (1, 3, size, size) or (1, size, size, 3), as the manifest asks."""
-    size = int(wants["size"])
-    if wants.get("fit", "stretch") == "crop":
-        scale = size / min(picture.size)
-        picture = picture.resize(
-            (max(size, round(picture.width * scale)), max(size, round(picture.height * scale)))
-        )
-        left, top = (picture.width - size) // 2, (picture.height - size) // 2
-        picture = picture.crop((left, top, left + size, top + size))
-    else:
-        picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-    pixels = np.asarray(picture, dtype=np.float32) * float(preparation.get("scale", 1 / 255))
-    mean = np.array(preparation.get("mean", [0, 0, 0]), dtype=np.float32)
-    std = np.array(preparation.get("std", [1, 1, 1]), dtype=np.float32)
-    pixels = (pixels - mean) / std
-    tensor = pixels[None] if wants.get("layout", "nchw") == "nhwc" else pixels.transpose(2, 0, 1)[None]
+    given = PictureInput.model_validate(wants)
+    prepared = PicturePreparation.model_validate(preparation)
+    pixels: NDArray[Any] = np.asarray(_fitted(picture, given), dtype=np.float32) * np.float32(prepared.scale)
+    if given.channels == "bgr":
+        pixels = pixels[..., ::-1]
+    pixels = (pixels - np.array(prepared.mean, np.float32)) / np.array(prepared.std, np.float32)
+    tensor = pixels[None] if given.layout == "nhwc" else pixels.transpose(2, 0, 1)[None]
     return np.ascontiguousarray(tensor, dtype=np.float32)
+
+
+def _fitted(picture: Image.Image, given: PictureInput) -> Image.Image:
+    """The picture resized and cropped to ``size`` × ``size``."""
+    size, resample = given.size, Image.Resampling[given.resample.upper()]
+    if given.fit == "stretch":
+        return picture.resize((size, size), resample)
+    if given.fit == "crop":
+        shorter = given.resize or size
+        scale = shorter / min(picture.size)
+        # The longer side is cut, not rounded, as torchvision's and timm's Resize do.
+        width, height = (max(shorter, int(side * scale + 1e-6)) for side in picture.size)
+        picture = picture.resize((width, height), resample)
+    left, top = round((picture.width - size) / 2), round((picture.height - size) / 2)
+    return picture.crop((left, top, left + size, top + size))
+
+
+def _too_small(model: LoadedModel, picture: Image.Image) -> bool:
+    given = PictureInput.model_validate(model.manifest.input)
+    return given.fit == "native" and min(picture.size) < given.size
+
+
+def window_tensor(
+    window: NDArray[np.float32], given: SoundInput, preparation: dict[str, Any]
+) -> NDArray[np.float32]:
+    """One window as float32 (1, samples) or (1, 1, samples), padded and scaled as the manifest asks."""
+    prepared = SoundPreparation.model_validate(preparation)
+    length = round(given.rate_hz * given.seconds)
+    if given.pad == "repeat" and 0 < window.size < length:
+        window = np.tile(window, -(-length // window.size))[:length]
+    window = np.pad(window, (0, length - window.size))
+    if prepared.peak:
+        window = window / max(float(np.abs(window).max()), 1e-6)
+    if prepared.standardise:
+        window = (window - window.mean()) / np.sqrt(window.var() + 1e-7)
+    tensor = window[None, None, :] if given.shape == "nct" else window[None, :]
+    return np.ascontiguousarray(tensor, dtype=np.float32)
+
+
+def _spread(have: int, most: int) -> list[int]:
+    """At most ``most`` places among ``have``, evenly apart."""
+    return [int(place) for place in np.unique(np.linspace(0, have - 1, min(have, most)).round())]
 
 
 def _window_starts(size: int, length: int, hop: int) -> list[int]:
     return list(range(0, max(1, size - length + 1), max(1, hop)))
 
 
-def _raw_score(model: LoadedModel, tensor: NDArray[np.float32]) -> float:
+def raw_score(model: LoadedModel, tensor: NDArray[np.float32], place: int = 0) -> float:
+    """Run the model on one input; its raw score, which rises with "fake".
+
+    Raises
+    ------
+    ModelError
+        ``model_invalid``: the model refuses the tensor, or its output is not what the manifest says.
+    """
+    return score_of(model, run(model, tensor), place)
+
+
+def run(model: LoadedModel, tensor: NDArray[np.float32]) -> list[Any]:
+    """Run the model on its only input; `ModelError` (``model_invalid``) if it refuses."""
     name = model.session.get_inputs()[0].name
     try:
-        output = model.run({name: tensor})[0]
+        return model.run({name: tensor})
     except Exception as error:
         raise ModelError("model_invalid", f"the model does not take {tensor.shape}: {error}") from error
-    score = float(np.asarray(output).ravel()[-1])
-    if not np.isfinite(score):
-        raise ModelError("model_invalid", "the model's score is not finite")
-    return score
+
+
+def score_of(model: LoadedModel, outputs: list[Any], place: int = 0) -> float:
+    """The raw score among a run's outputs: the named one, else the one at ``place``."""
+    said = model.manifest.output
+    names = [output.name for output in model.session.get_outputs()]
+    if said.name is not None and said.name not in names:
+        raise ModelError("model_invalid", f"there is no output {said.name!r}; there are {', '.join(names)}")
+    values = np.asarray(outputs[names.index(said.name) if said.name else place]).ravel()
+    try:
+        return said.raw([float(value) for value in values])
+    except (ValueError, OverflowError) as error:
+        raise ModelError("model_invalid", str(error)) from error
 
 
 def _llr(model: LoadedModel, score: float) -> float | None:
@@ -137,23 +223,40 @@ def _out_of_distribution(ood: OutOfDistribution | None, statistics: dict[str, fl
     return None
 
 
+def _silent(job: Job, reason: str) -> Finding:
+    return Finding(operation=job.manifest.operation, outcome=Outcome.INCONCLUSIVE, reason=reason)
+
+
 def _finding(
-    job: Job, model: LoadedModel, scores: list[float], strange: str | None, segments: tuple[Segment, ...] = ()
+    job: Job,
+    model: LoadedModel,
+    scores: list[float],
+    strange: str | None,
+    *,
+    segments: tuple[Segment, ...] = (),
+    frames: tuple[FrameScore, ...] = (),
 ) -> Finding:
     operation, raw = job.manifest.operation, float(np.median(scores))
-    evidence = Evidence(values={"raw_score": round(raw, 5), "windows": len(scores)}, segments=segments)
+    values = {"raw_score": round(raw, 5), "windows": len(scores)}
+    evidence = Evidence(values=values, segments=segments, frames=frames)
     if strange is not None:
         return Finding(
-            operation=operation, outcome=Outcome.INCONCLUSIVE, reason="out_of_distribution",
-            detail=f"Unlike the media the model was made with: {strange}.", evidence=evidence,
-        )  # fmt: skip
+            operation=operation,
+            outcome=Outcome.INCONCLUSIVE,
+            reason="out_of_distribution",
+            detail=f"Unlike the media the model was made with: {strange}.",
+            evidence=evidence,
+        )
     if model.manifest.calibration is None:
         return Finding(
             operation=operation, outcome=Outcome.INCONCLUSIVE, reason="no_calibrated_score", evidence=evidence
         )
     found = model.manifest.calibration.apply(raw)
     return Finding(
-        operation=operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
+        operation=operation,
+        outcome=Outcome.SCORED,
+        p_fake=found.p_fake,
+        llr=found.llr,
         interval=found.interval,
         evidence=evidence,
-    )  # fmt: skip
+    )

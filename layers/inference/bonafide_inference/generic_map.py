@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from bonafide.model import Evidence, Finding, MediaFacts, Outcome
 from numpy.typing import NDArray
 
-from bonafide_inference.generic import picture_tensor
+from bonafide_inference.generic import picture_tensor, run, score_of
 from bonafide_inference.localise import overlay, regions_of
 from bonafide_inference.models import LoadedModel, ModelError, load
 from bonafide_inference.registry import Job
@@ -22,7 +20,8 @@ TOP_SHARE = 0.01
 class OnnxMap:
     """A picture in, a map out, and a score if the model has one.
 
-    ``input`` and ``preprocessing`` as for `generic.OnnxImage` (the picture is stretched to ``size``), plus
+    ``input`` and ``preprocessing`` as `plug` says (``fit`` should be ``stretch``, or the map lies
+    askew), plus
     ``preprocessing.map``: ``probability`` (default) or ``logit``. The first output is the map, any shape that
     is (height, width) once axes of length 1 are gone, or with two channels (genuine, forged); a second
     output's last value is the raw score. ``thresholds.region`` (default 0.5) bounds the regions.
@@ -41,19 +40,25 @@ class OnnxMap:
         evidence = Evidence(values={"raw_score": round(raw, 5)})
         if model.manifest.calibration is None:
             return Finding(
-                operation=job.manifest.operation, outcome=Outcome.INCONCLUSIVE, reason="no_calibrated_score",
+                operation=job.manifest.operation,
+                outcome=Outcome.INCONCLUSIVE,
+                reason="no_calibrated_score",
                 evidence=evidence,
-            )  # fmt: skip
+            )
         found = model.manifest.calibration.apply(raw)
         cell = picture.height / heat.shape[0], picture.width / heat.shape[1]
         threshold = model.manifest.thresholds.get("region", 0.5)
         regions = regions_of(job, heat, threshold, cell, max(1, heat.size // 2000))
         name = f"{model.manifest.name}.png"
         return Finding(
-            operation=job.manifest.operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
-            interval=found.interval, evidence=evidence.model_copy(update={"regions": regions}),
+            operation=job.manifest.operation,
+            outcome=Outcome.SCORED,
+            p_fake=found.p_fake,
+            llr=found.llr,
+            interval=found.interval,
+            evidence=evidence.model_copy(update={"regions": regions}),
             artifacts=overlay(job, name, f"{model.manifest.title} (yellow: most)", heat),
-        )  # fmt: skip
+        )
 
 
 def map_of(model: LoadedModel, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
@@ -64,11 +69,7 @@ def map_of(model: LoadedModel, tensor: NDArray[np.float32]) -> tuple[NDArray[np.
     ModelError
         ``model_invalid`` when the model refuses the tensor or gives no map or no finite number.
     """
-    name = model.session.get_inputs()[0].name
-    try:
-        outputs: list[Any] = model.run({name: tensor})
-    except Exception as error:
-        raise ModelError("model_invalid", f"the model does not take {tensor.shape}: {error}") from error
+    outputs = run(model, tensor)
     heat = np.squeeze(np.asarray(outputs[0], dtype=np.float64))
     if heat.ndim == 3 and heat.shape[0] == 2:
         heat = heat[1]
@@ -78,9 +79,6 @@ def map_of(model: LoadedModel, tensor: NDArray[np.float32]) -> tuple[NDArray[np.
         heat = 1 / (1 + np.exp(-np.clip(heat, -50, 50)))
     heat = np.clip(heat, 0, 1)
     if len(outputs) > 1:
-        raw = float(np.asarray(outputs[1]).ravel()[-1])
-        if not np.isfinite(raw):
-            raise ModelError("model_invalid", "the model's score is not finite")
-        return heat, raw
+        return heat, score_of(model, outputs, 1)
     most = max(1, int(heat.size * TOP_SHARE))
     return heat, float(np.sort(heat, axis=None)[-most:].mean())

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from bonafide.model import DetectorKind, MediaKind, ModelRef, Operation
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bonafide_inference import plug
 from bonafide_inference.calibration import Calibration
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
 
 GENERIC_ENTRIES = {
     "onnx_image": "bonafide_inference.generic:OnnxImage",
+    "onnx_frames": "bonafide_inference.generic:OnnxFrames",
     "onnx_audio": "bonafide_inference.generic:OnnxAudio",
     "onnx_map": "bonafide_inference.generic_map:OnnxMap",
 }
@@ -79,12 +81,14 @@ class Manifest(BaseModel):
     )
     input: dict[str, Any] = {}
     preprocessing: dict[str, Any] = {}
+    output: plug.Output = plug.Output()
     calibration: Calibration | None = Field(None, description="None: no calibrated score exists.")
     thresholds: dict[str, float] = {}
     ood: OutOfDistribution | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Of model.onnx.")
     licence: str
     data: str
+    source: str | None = Field(None, description="Where the weights come from.")
     figures: dict[str, float | int | str | None] = Field({}, description="Measured; see the card.")
     promoted: bool = Field(False, description="An owner's model only: measured, so no longer in shadow.")
 
@@ -92,6 +96,7 @@ class Manifest(BaseModel):
     def _learned_has_hash(self) -> Manifest:
         if (self.type == "learned") != (self.sha256 is not None):
             raise ValueError("sha256 belongs to a learned model, and only to it")
+        plug.check(self.entry, self.input, self.preprocessing)
         return self
 
 

@@ -22,7 +22,7 @@ from bonafide_inference.models import Manifest, ModelError, ModelFolder
 if TYPE_CHECKING:
     from bonafide_inference.piece import Piece
 
-__all__ = ["Detector", "Job", "catalogue", "discover", "run_item", "wanted"]
+__all__ = ["Detector", "Job", "catalogue", "discover", "run_folders", "run_item", "wanted"]
 
 DETECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "detectors")
 ITEM_SECONDS = 240.0
@@ -129,7 +129,7 @@ def run_item(
     folders = wanted(media, item, models_dir)
     findings: list[Finding] = []
     if folders:
-        findings = _run_in_cell(path, media, item, options, workdir, folders, seconds, memory_mb)
+        findings = run_folders(path, media, item, options, workdir, folders, seconds, memory_mb)
     for operation in item.operations:
         if not any(folder.manifest.operation == operation for folder in folders):
             findings.append(
@@ -139,10 +139,17 @@ def run_item(
     return sorted(findings, key=lambda finding: order[finding.operation])
 
 
-def _run_in_cell(
-    path: str, media: MediaFacts, item: WorkItem, options: Options, workdir: str,
-    folders: Sequence[ModelFolder], seconds: float, memory_mb: int,
-) -> list[Finding]:  # fmt: skip
+def run_folders(
+    path: str,
+    media: MediaFacts,
+    item: WorkItem,
+    options: Options,
+    workdir: str,
+    folders: Sequence[ModelFolder],
+    seconds: float = ITEM_SECONDS,
+    memory_mb: int = ITEM_MEMORY_MB,
+) -> list[Finding]:
+    """Run these folders over one piece in one cell call; one finding each, in order (see `run_item`)."""
     args = {
         "path": os.path.abspath(path),
         "workdir": os.path.abspath(workdir),
@@ -198,18 +205,20 @@ def catalogue(models_dir: str | None = None) -> list[dict[str, Any]]:
     rows = []
     for folder in discover(models_dir):
         manifest = folder.manifest
-        rows.append({
-            "name": manifest.name,
-            "title": manifest.title,
-            "version": manifest.version,
-            "type": manifest.type,
-            "operation": str(manifest.operation),
-            "kind": manifest.kind,
-            "media_kinds": [str(kind) for kind in manifest.media_kinds],
-            "sha256": folder.ref.sha256,
-            "licence": manifest.licence,
-            "calibrated": manifest.calibration is not None,
-            "figures": dict(manifest.figures),
-            "shadow": folder.shadow,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": manifest.name,
+                "title": manifest.title,
+                "version": manifest.version,
+                "type": manifest.type,
+                "operation": str(manifest.operation),
+                "kind": manifest.kind,
+                "media_kinds": [str(kind) for kind in manifest.media_kinds],
+                "sha256": folder.ref.sha256,
+                "licence": manifest.licence,
+                "calibrated": manifest.calibration is not None,
+                "figures": dict(manifest.figures),
+                "shadow": folder.shadow,
+            }
+        )
     return sorted(rows, key=lambda row: str(row["name"]))

@@ -41,7 +41,7 @@ def _imported(folder: Path) -> Iterator[str]:
 
 
 def _third_party(*folders: str) -> set[str]:
-    ours = {"bonafide", "bonafide_inference", "localcloud"}
+    ours = {"bonafide", "bonafide_inference", "localcloud", "ownmodels", "training"}
     found: set[str] = set()
     for name in folders:
         local = {path.stem for path in (ROOT / name).rglob("*.py")} | {
@@ -60,7 +60,7 @@ def _third_party(*folders: str) -> set[str]:
             ("layers/inference/requirements.txt", "layers/inference/requirements-bare.txt"),
         ),
         (
-            ("localcloud",),
+            ("localcloud", "ownmodels"),
             ("requirements/local.txt", "layers/core/requirements.txt", "layers/inference/requirements.txt"),
         ),
     ],

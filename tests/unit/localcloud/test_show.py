@@ -227,3 +227,32 @@ class TestTable:
         lines = table(rows, ("file", "verdict", "p_fake", "why", "s")).splitlines()
         assert lines[0].split() == ["file", "verdict", "p_fake", "why", "s"]
         assert len({line.index(word) for line, word in zip(lines[2:], ("manip", "failed"), strict=True)}) == 1
+
+
+def test_voices_that_the_score_does_not_tell_are_shown() -> None:
+    own = {
+        "model": "mine",
+        "version": "1.0.0",
+        "shadow": False,
+        "outcome": "scored",
+        "p_fake": 0.9,
+        "weight": 0.7,
+    }
+    silent = {
+        "model": "theirs",
+        "version": "2.0.0",
+        "shadow": True,
+        "outcome": "inconclusive",
+        "reason": "too_short",
+    }
+    ghost = own | {"model": "ghost", "shadow": True, "weight": None}
+
+    def shown(*voices: dict[str, Any]) -> str:
+        result = RESULTS[0] | {"voices": list(voices)}
+        return verdict_text(Shown("x.jpg", DOCUMENT | {"results": [result]}), colour=False)
+
+    assert "- mine" not in shown(own)  # the fused score is its score
+    assert "- mine 1.0.0: p_fake 0.90, weight 0.70\n" in shown(own, own | {"model": "other"})
+    said = shown(own, ghost, silent)
+    assert "- ghost 1.0.0: p_fake 0.90 (in shadow: decides nothing)" in said
+    assert "- theirs 2.0.0: too short (in shadow: decides nothing)" in said

@@ -57,6 +57,7 @@ _JSON = frozenset(
         "media",
         "operations",
         "options",
+        "rule",
         "verdict",
         "results",
         "failure",

@@ -14,7 +14,7 @@ from functools import lru_cache
 from bonafide.model import Analysis, MediaKind, State
 from bonafide.store import table
 from bonafide.store.analyses import key as analysis_key
-from bonafide.store.table import Change, tenant_key
+from bonafide.store.table import Change, dumps, loads, tenant_key
 from bonafide.tenants import Quota, Tenant, Terms, month
 
 __all__ = ["count_request", "get", "meter", "put", "terms", "usage"]
@@ -37,19 +37,23 @@ def get(tenant: str) -> Tenant:
     row = table.get(tenant_key(tenant), "TENANT") or {}
     created = datetime.fromtimestamp(row["created_at"], UTC) if "created_at" in row else None
     known = {name: row[name] for name in ("plan", "policy") if name in row}
-    return Tenant(id=tenant, created_at=created, **known)
+    own = loads(row["policies"]) if "policies" in row else ()
+    return Tenant(id=tenant, created_at=created, policies=own, **known)
 
 
 def put(tenant: Tenant, *, now: datetime) -> Tenant:
     """Describe a tenant, anew or again; the first date stays."""
+    said = {
+        "plan": tenant.plan.value,
+        "policy": tenant.policy,
+        "policies": dumps([rule.model_dump() for rule in tenant.policies]),
+    }
     row = table.update(
         tenant_key(tenant.id),
         "TENANT",
-        set_={"plan": tenant.plan.value, "policy": tenant.policy, "created_at": int(now.timestamp())},
+        set_={**said, "created_at": int(now.timestamp())},
         condition="attribute_not_exists(pk)",
-    ) or table.update(
-        tenant_key(tenant.id), "TENANT", set_={"plan": tenant.plan.value, "policy": tenant.policy}
-    )
+    ) or table.update(tenant_key(tenant.id), "TENANT", set_=said)
     _remembered().pop(tenant.id, None)
     return get(tenant.id) if row else tenant
 
