@@ -31,7 +31,7 @@ from bonafide.model import (
     Outcome,
     Verdict,
 )
-from bonafide.policy import DECISIVE, Policy, judge
+from bonafide.policy import DECISIVE, HARD, Policy, judge
 
 __all__ = ["fuse", "fuse_operation", "verdict_of"]
 
@@ -75,7 +75,7 @@ def fuse_operation(operation: Operation, findings: Sequence[Finding], rule: Poli
     return OperationResult(
         **common,
         outcome=Outcome.SCORED,
-        verdict=judge(rule, p_fake, interval),
+        verdict=Verdict.MANIPULATED if _hard(scored) else judge(rule, p_fake, interval),
         p_fake=p_fake,
         interval=interval,
         llr=llr,
@@ -83,6 +83,11 @@ def fuse_operation(operation: Operation, findings: Sequence[Finding], rule: Poli
         attribution=_agreed(f.attribution for f in scored),
         detail=next((f.detail for f in scored if f.detail), None),
     )
+
+
+def _hard(scored: Sequence[Finding]) -> bool:
+    """Whether a finding rests on evidence that no threshold may outvote."""
+    return any(flag.code in HARD for finding in scored for flag in finding.evidence.flags)
 
 
 def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResult:

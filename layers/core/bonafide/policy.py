@@ -5,7 +5,11 @@ from __future__ import annotations
 from bonafide.errors import Unprocessable
 from bonafide.model import Interval, MediaKind, Operation, Verdict, Word
 
-__all__ = ["DECISIVE", "POLICIES", "Policy", "judge", "policy"]
+__all__ = ["DECISIVE", "HARD", "POLICIES", "TRUSTED_GENERATED", "Policy", "judge", "policy"]
+
+TRUSTED_GENERATED = "generated_per_trusted_manifest"
+HARD = frozenset({TRUSTED_GENERATED})
+"""Flags of scored findings that decide their operation whatever the thresholds are (decision 0034)."""
 
 
 class Policy(Word):
