@@ -27,7 +27,7 @@ from bonafide_inference.registry import run_item
 __all__ = ["main"]
 
 SECONDS, MEMORY_MB = 20.0, 1024
-INNOCENT = {
+INNOCENT: dict[Path, dict[str, tuple[str, ...]]] = {
     base_rates.PICTURES: {
         "data-set photographs": ("image/genuine", "liveness/live"),
         "camera samples": ("forensic/exif/exif-samples",),

@@ -31,6 +31,7 @@ ASKED = (
 WRONG = ("detector_error", "timed_out", "out_of_memory", "unreadable", "inspection_timed_out")
 LARGEST = 300_000
 """Bytes of a file that is mutated."""
+SUFFIXES = (".jpg", ".png", ".webp", ".gif", ".tiff", ".pdf", ".wav", ".mp3", ".flac", ".mp4", ".mkv", ".mov")
 
 
 _EXTREME = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
@@ -82,7 +83,8 @@ def _files(data: Path, mutations: int, folder: Path) -> Iterator[Path]:
     seeds = [path for path in every if 64 < path.stat().st_size < LARGEST]
     by_suffix: dict[str, list[Path]] = {}
     for one in sorted(seeds):
-        by_suffix.setdefault(one.suffix.lower(), []).append(one)
+        if one.suffix.lower() in SUFFIXES:
+            by_suffix.setdefault(one.suffix.lower(), []).append(one)
     for number in range(mutations):
         group = by_suffix[sorted(by_suffix)[number % len(by_suffix)]]
         source = group[(number * 31) % len(group)]
