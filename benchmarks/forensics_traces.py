@@ -17,22 +17,29 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import bonafide_inference
 from bonafide.model import Finding, MediaFacts, MediaKind, Operation, Options, Outcome, WorkItem
+from bonafide_inference import base_rates
 from bonafide_inference.inspect import Refusal, inspect
 from bonafide_inference.registry import run_item
 
 __all__ = ["main"]
 
 SECONDS, MEMORY_MB = 20.0, 1024
-RATES = Path(bonafide_inference.__file__).parent / "detectors/picture_traces/rates.json"
-INNOCENT = {
-    "data-set photographs": ("image/genuine", "liveness/live"),
-    "camera samples": ("forensic/exif/exif-samples",),
-    "unedited originals": ("forensic/edited/Copy-Move-Detection-Based-On-PatchMatch/original",),
+INNOCENT: dict[Path, dict[str, tuple[str, ...]]] = {
+    base_rates.PICTURES: {
+        "data-set photographs": ("image/genuine", "liveness/live"),
+        "camera samples": ("forensic/exif/exif-samples",),
+        "unedited originals": ("forensic/edited/Copy-Move-Detection-Based-On-PatchMatch/original",),
+    },
+    base_rates.RECORDINGS: {
+        "genuine speech recordings": ("speech/genuine",),
+        "genuine clips, encoded again by data sets": ("video/genuine",),
+    },
 }
-"""Words for a flag's base rate → folders that count for it."""
+"""File → words for a flag's base rate → folders that count for it."""
+FOLDERS = ("image", "liveness/live", "video", "speech", "forensic")
 GENERATED = ("image/generated",)
 OTHERS = ("image/genuine", "forensic/exif", "forensic/edited", "forensic/screenshots")
 """What a declaration's likelihood ratio is counted on."""
@@ -60,10 +67,10 @@ def _finding(path: Path, media: MediaFacts) -> Finding:
     return findings[0]
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder in ("image", "liveness/live", "video", "speech", "forensic"):
+def _files(root: Path, folders: Sequence[str]) -> Iterator[Path]:
+    for folder in folders:
         found = sorted(path for path in (root / folder).rglob("*") if path.is_file())
-        yield from found[:: SOUND if folder == "speech" else 1]
+        yield from found[:: SOUND if folder.startswith("speech") else 1]
 
 
 def _group(path: Path, root: Path) -> str:
@@ -76,12 +83,14 @@ def _within(path: Path, root: Path, folders: Sequence[str]) -> bool:
     return any(path.is_relative_to(root / folder) for folder in folders)
 
 
-def measure(root: Path) -> tuple[dict[str, Counter[str]], dict[Path, Finding], list[str]]:
+def measure(
+    root: Path, folders: Sequence[str] = FOLDERS
+) -> tuple[dict[str, Counter[str]], dict[Path, Finding], list[str]]:
     """Counts by folder, findings by file, and what went wrong."""
     table: dict[str, Counter[str]] = defaultdict(Counter)
     findings: dict[Path, Finding] = {}
     wrong: list[str] = []
-    for path in _files(root):
+    for path in _files(root, folders):
         started = time.monotonic()
         answer = ask(path)
         spent = time.monotonic() - started
@@ -101,17 +110,27 @@ def measure(root: Path) -> tuple[dict[str, Counter[str]], dict[Path, Finding], l
     return table, findings, wrong
 
 
-def rates(root: Path, findings: dict[Path, Finding]) -> dict[str, object]:
-    """Counts of each flag on innocent pictures, as ``rates.json`` has them."""
+def rates(
+    root: Path, findings: dict[Path, Finding], innocent: dict[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
+    """Counts of each flag on innocent files, as `base_rates` reads them."""
     groups: dict[str, int] = {}
     flags: dict[str, dict[str, int]] = defaultdict(dict)
-    for name, folders in INNOCENT.items():
+    for name, folders in innocent.items():
         mine = [found for path, found in findings.items() if _within(path, root, folders)]
         groups[name] = len(mine)
         counts = Counter(code for found in mine for code in {flag.code for flag in found.evidence.flags})
         for code, count in sorted(counts.items()):
             flags[code][name] = count
     return {"groups": groups, "flags": dict(sorted(flags.items()))}
+
+
+def _write(root: Path, findings: dict[Path, Finding]) -> None:
+    """Renew each file of base rates of whose groups files were looked at."""
+    for file, innocent in INNOCENT.items():
+        counts = rates(root, findings, innocent)
+        if all(counts["groups"].values()):
+            file.write_text(json.dumps(counts, indent=1) + "\n", "utf-8")
 
 
 def declared(root: Path, findings: dict[Path, Finding]) -> str:
@@ -135,10 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--write", action="store_true", help="renew rates.json")
+    parser.add_argument("--write", action="store_true", help="renew the files of base rates")
+    parser.add_argument("--folders", nargs="*", default=FOLDERS, help="only these of the material")
     options = parser.parse_args(arguments)
     started = time.monotonic()
-    table, findings, wrong = measure(options.data)
+    table, findings, wrong = measure(options.data, options.folders)
     for group, row in sorted(table.items()):
         files = f"{row['(files)']} files" + (f", {row['(refused)']} refused" if row["(refused)"] else "")
         flags = ", ".join(f"{code} {n}" for code, n in row.most_common() if not code.startswith("("))
@@ -148,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in wrong:
         print("  " + line)
     if options.write:
-        RATES.write_text(json.dumps(rates(options.data, findings), indent=1) + "\n", "utf-8")
+        _write(options.data, findings)
     return 1 if wrong else 0
 
 

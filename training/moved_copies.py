@@ -28,7 +28,7 @@ def look(data: bytes) -> tuple[float, NDArray[Any] | None] | None:
     """Raw score and map of picture bytes; None when out of reach."""
     luma = luma_of(data) if data[:3] == b"\xff\xd8\xff" else None
     plane = luma.plane if luma else np.asarray(Image.open(io.BytesIO(data)).convert("L"))
-    found = search(plane)
+    found = search(plane, lossless=luma is None)
     return None if found.reason else (found.score, found.mask)
 
 
@@ -42,18 +42,20 @@ def forge(picture: Image.Image, donor: Image.Image, rng: np.random.Generator) ->
 
 RECIPE = Recipe(
     name="moved_copies", title="Copy-move", entry="detector:MovedCopies", threshold="min_score",
-    look=look, forge=forge, floor=120.0, per_corpus=8, clear_most=24,
+    look=look, forge=forge, quantile=0.97, floor=6.6, version="2.0.0", per_corpus=8, clear_most=24,
     input={"least_side_px": 64}, preprocessing={"plane": "grey", "working_pixels": 600_000},
     introduction="""
-**Asks** whether a part of the picture was copied to another place in it, moved, turned or scaled
-(keypoints with the g2NN test after Amerini et al. 2011, shifts by autocorrelation, then a dense check).
-A rule, no learned weights. Needs no compression history: PNG and strongly compressed pictures are
-searched, too.
+**Asks** whether a part of the picture was copied to another place in it: moved, turned, scaled or mirrored
+(keypoints with the g2NN test after Amerini et al. 2011, shifts by autocorrelation, the transform made exact
+by least squares, then a dense check at two sizes; in lossless files also parts equal to the bit).
+A rule, no learned weights. Needs no compression history: PNG and strongly compressed pictures are searched,
+too.
 
 **Silence** (`inconclusive`) means: a drawing or a screen, under 64 pixels, or no two parts alike beyond
 what genuine pictures show. Silence is no acquittal. **Limits**: copies of flat parts (sky, wall) leave
-nothing to compare; mirrored copies are not searched; printed patterns and several copies of one product
-repeat without any fraud.
+nothing to compare once they are compressed; reflections and faces resemble their mirror image, so mirrored
+copies need more evidence; a part that was copied several times looks like a pattern, and printed patterns
+and several copies of one product repeat without any fraud.
 """,
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from bonafide.errors import Unprocessable
-from bonafide.fuse import HARD_EVIDENCE, MAX_DETAILS, fuse, fuse_operation, probability
+from bonafide.fuse import MAX_DETAILS, fuse, fuse_operation, probability
 from bonafide.model import (
     Evidence,
     Finding,
@@ -21,7 +21,7 @@ from bonafide.model import (
     Verdict,
     Weights,
 )
-from bonafide.policy import POLICIES, judge, policy
+from bonafide.policy import POLICIES, TRUSTED_GENERATED, Policy, judge, policy
 from bonafide.replay import Done, replay
 from hypothesis import given
 from hypothesis import strategies as st
@@ -281,36 +281,13 @@ def test_voices_are_shown_and_evidence_of_shadows_is_not() -> None:
     assert (alone.reason, alone.p_fake, alone.voices[0].model) == ("only_in_shadow", None, "ghost")
 
 
-def manifest_says(**changes: object) -> Finding:
-    evidence = Evidence(values={**HARD_EVIDENCE, **changes})
-    return silent(Outcome.INCONCLUSIVE, "no_calibrated_score", Operation.PROVENANCE).model_copy(
-        update={"evidence": evidence}
-    )
-
-
-def test_a_trusted_manifest_that_says_generated_overrides() -> None:
-    genuine = [of(0.02, "a"), scored(0.02)]
-    assert fuse([], genuine, MediaKind.IMAGE, DEFAULT)[1].label is Verdict.GENUINE
-    for rule in POLICIES.values():
-        _, verdict = fuse([], [*genuine, manifest_says()], MediaKind.IMAGE, rule)
-        assert (verdict.label, verdict.decided_by) == (Verdict.MANIPULATED, Operation.PROVENANCE)
-        assert (verdict.reason, verdict.p_fake) == (
-            "trusted_manifest_says_generated",
-            None,
-        )  # a statement, no score
-
-
-@pytest.mark.parametrize("name", sorted(HARD_EVIDENCE))
-@pytest.mark.parametrize("value", [False, "not_checked", None])
-def test_anything_less_than_all_of_it_decides_nothing(name: str, value: object) -> None:
-    _, verdict = fuse([], [manifest_says(**{name: value})], MediaKind.IMAGE, DEFAULT)
-    assert verdict.label is Verdict.INCONCLUSIVE
-
-
-def test_no_manifest_makes_a_file_genuine() -> None:
-    captured = manifest_says(ai_generated_per_manifest=False)
-    _, verdict = fuse([], [captured], MediaKind.IMAGE, policy("even"))
-    assert verdict.label is Verdict.INCONCLUSIVE
+@pytest.mark.parametrize("rule", [*POLICIES.values(), Policy(name="deaf", manipulated_at=1, genuine_at=0)])
+def test_hard_evidence_overrides_every_threshold(rule: Policy) -> None:
+    flags = (Flag(code=TRUSTED_GENERATED, message="m"),)
+    said = scored(0.6, operation=Operation.PROVENANCE).model_copy(update={"evidence": Evidence(flags=flags)})
+    _, verdict = fuse([], [of(0.02, "a"), scored(0.02), said], MediaKind.IMAGE, rule)
+    assert (verdict.label, verdict.decided_by) == (Verdict.MANIPULATED, Operation.PROVENANCE)
+    assert verdict.p_fake == pytest.approx(0.6)
 
 
 # ---- replay --------------------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ models of an operation are fused by weights of their LLRs, where weights were fi
 (`Weights`, decision 0051); else by the mean of their LLRs, which does not count dependent evidence twice, or,
 where they look for different traces (`ANY_TRACE`), by the mean of their likelihood ratios: one trace is
 enough (decision 0014). The interval spans all fused models, so disagreement widens it. Shadow models are
-shown, never fused. Silence is never "genuine". A trusted manifest that says "generated" needs no score.
+shown, never fused. Silence is never "genuine". Hard evidence
+(`policy.HARD`: a trusted manifest that says "generated") overrides every threshold (decision 0034).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from statistics import fmean, median
 from typing import Any
@@ -35,9 +36,9 @@ from bonafide.model import (
     Voice,
     Weights,
 )
-from bonafide.policy import DECISIVE, Policy, judge
+from bonafide.policy import DECISIVE, HARD, Policy, judge
 
-__all__ = ["HARD_EVIDENCE", "fuse", "fuse_operation", "probability", "verdict_of"]
+__all__ = ["fuse", "fuse_operation", "probability", "verdict_of"]
 
 MAX_FLAGS = MAX_REGIONS = 20
 MAX_SEGMENTS = MAX_FRAMES = 50
@@ -48,16 +49,6 @@ MAX_DEPTH = 16
 
 ANY_TRACE = frozenset({Operation.IMAGE_FORGERY})
 """Operations whose models look for different traces, of which a forgery leaves one or another."""
-
-HARD_EVIDENCE: Mapping[str, bool] = {
-    "c2pa_present": True,
-    "c2pa_content_bound": True,
-    "c2pa_signature_valid": True,
-    "c2pa_signer_trusted": True,
-    "ai_generated_per_manifest": True,
-}
-"""What `provenance` must have measured, all of it, for a statement to decide alone: a signer on an installed
-trust list says, in a manifest that fits these very bytes, that a model made them."""
 
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
@@ -100,7 +91,7 @@ def fuse_operation(
     return OperationResult(
         **common,
         outcome=Outcome.SCORED,
-        verdict=judge(rule, p_fake, interval),
+        verdict=Verdict.MANIPULATED if _hard(scored) else judge(rule, p_fake, interval),
         p_fake=p_fake,
         interval=interval,
         llr=llr,
@@ -108,6 +99,11 @@ def fuse_operation(
         attribution=_agreed(f.attribution for f in scored),
         detail=next((f.detail for f in scored if f.detail), None),
     )
+
+
+def _hard(scored: Sequence[Finding]) -> bool:
+    """Whether a finding rests on evidence that no threshold may outvote."""
+    return any(flag.code in HARD for finding in scored for flag in finding.evidence.flags)
 
 
 def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResult:
@@ -319,17 +315,8 @@ def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy
     """Judge the file: one manipulated answer is enough; genuine needs every decisive question answered so.
 
     Each operation asks something else (spliced? generated?), so the file's ``p_fake`` is the largest of
-    the answers, and its interval that answer's. A statement that decides alone (`HARD_EVIDENCE`) has no
-    score, so the verdict that rests on it has none.
+    the answers, and its interval that answer's.
     """
-    if any(_is_hard(r) for r in results):
-        return FileVerdict(
-            label=Verdict.MANIPULATED,
-            policy=rule.name,
-            decided_by=Operation.PROVENANCE,
-            reason="trusted_manifest_says_generated",
-            disagreement=max((r.disagreement or 0.0 for r in results), default=None),
-        )
     scored = [r for r in results if r.outcome is Outcome.SCORED and r.p_fake is not None]
     scores = [r.p_fake for r in scored if r.p_fake is not None]
     base: dict[str, Any] = {
@@ -353,10 +340,3 @@ def verdict_of(results: Sequence[OperationResult], kind: MediaKind, rule: Policy
         return FileVerdict.model_validate(base | {"label": Verdict.GENUINE})
     reason = "decisive_questions_unanswered" if len(genuine) == len(scores) else "score_not_decisive"
     return FileVerdict.model_validate(base | {"label": Verdict.INCONCLUSIVE, "reason": reason})
-
-
-def _is_hard(result: OperationResult) -> bool:
-    values = result.evidence.values
-    return result.operation is Operation.PROVENANCE and all(
-        values.get(name) is wanted for name, wanted in HARD_EVIDENCE.items()
-    )

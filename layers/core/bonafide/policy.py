@@ -11,7 +11,9 @@ from bonafide.model import Analysis, Interval, MediaKind, Operation, Policy, Ver
 
 __all__ = [
     "DECISIVE",
+    "HARD",
     "POLICIES",
+    "TRUSTED_GENERATED",
     "Advice",
     "Policy",
     "advise",
@@ -21,6 +23,10 @@ __all__ = [
     "policy",
     "rule_of",
 ]
+
+TRUSTED_GENERATED = "generated_per_trusted_manifest"
+HARD = frozenset({TRUSTED_GENERATED})
+"""Flags of scored findings that decide their operation whatever the thresholds are (decision 0034)."""
 
 
 class Advice(StrEnum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from bonafide.model import Evidence, Finding, MediaFacts, Outcome
+from bonafide.model import Finding, MediaFacts
 from numpy.typing import NDArray
 
 from bonafide_inference.generic import picture_tensor, run, score_of
-from bonafide_inference.localise import overlay, regions_of
+from bonafide_inference.localise import regions_of, spoken
 from bonafide_inference.models import LoadedModel, ModelError, load
 from bonafide_inference.registry import Job
 
@@ -37,28 +37,11 @@ class OnnxMap:
         picture = job.piece.picture()
         tensor = picture_tensor(picture, model.manifest.input, model.manifest.preprocessing)
         heat, raw = map_of(model, tensor)
-        evidence = Evidence(values={"raw_score": round(raw, 5)})
-        if model.manifest.calibration is None:
-            return Finding(
-                operation=job.manifest.operation,
-                outcome=Outcome.INCONCLUSIVE,
-                reason="no_calibrated_score",
-                evidence=evidence,
-            )
-        found = model.manifest.calibration.apply(raw)
         cell = picture.height / heat.shape[0], picture.width / heat.shape[1]
         threshold = model.manifest.thresholds.get("region", 0.5)
         regions = regions_of(job, heat, threshold, cell, max(1, heat.size // 2000))
-        name = f"{model.manifest.name}.png"
-        return Finding(
-            operation=job.manifest.operation,
-            outcome=Outcome.SCORED,
-            p_fake=found.p_fake,
-            llr=found.llr,
-            interval=found.interval,
-            evidence=evidence.model_copy(update={"regions": regions}),
-            artifacts=overlay(job, name, f"{model.manifest.title} (yellow: most)", heat),
-        )
+        title = f"{model.manifest.title} (yellow: most)"
+        return spoken(job, raw, {"raw_score": round(raw, 5)}, heat, title, regions)
 
 
 def map_of(model: LoadedModel, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:

@@ -16,6 +16,7 @@ import av
 from bonafide.model import Flag
 
 from bonafide_inference import generators, metadata
+from bonafide_inference.base_rates import counted, rate
 from bonafide_inference.chunks import Layout
 from bonafide_inference.containers import FAMILIES, encoders, open_container
 from bonafide_inference.generators import Declaration
@@ -25,7 +26,6 @@ from bonafide_inference.registry import Job
 
 __all__ = ["Recording", "fit", "read_recording", "recording_details", "recording_flags"]
 
-NOT_MEASURED = "0 of 152 genuine recordings, few of which bear such metadata (benchmarks.forensics_traces)"
 LATER = timedelta(days=1)
 MOST = 80
 
@@ -143,20 +143,19 @@ def _tail(job: Job, found: Recording) -> tuple[int, int, str] | None:
 
 def recording_flags(found: Recording) -> list[Flag]:
     """Flags of the whole file, for sound and video alike."""
-    flags = generators.as_flags(found.declared, NOT_MEASURED)
+    flags = generators.as_flags(found.declared, rate("generator"))
     named = [(where, text) for where, text in _program_texts(found) if _EDITORS.search(text[:300])]
     if named:
-        flags.append(Flag(
-            code="editor_named", where=named[0][0], value=named[0][1][:160], base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "editor_named", where=named[0][0], value=named[0][1][:160],
             message=f"An editing program wrote it: {named[0][1][:80]}.",
             caveat="Says that the program saved the file, not what it changed.",
         ))  # fmt: skip
     flags += _mixed(found) + _dates(found)
     if found.tail is not None:
         start, size, what = found.tail
-        flags.append(Flag(
-            code="trailing_data" if what == "unknown" else "polyglot", where=f"offset {start}", value=size,
-            base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "trailing_data" if what == "unknown" else "polyglot", where=f"offset {start}", value=size,
             message=f"{size} bytes belong to no part of the container ({what}).",
             caveat="Careless tools append data; sound and picture are not concerned.",
         ))  # fmt: skip
@@ -176,16 +175,15 @@ def _mixed(found: Recording) -> list[Flag]:
     flags = []
     families = {_family(text) for _, text in found.writers}
     if len(families) > 1:
-        flags.append(Flag(
-            code="mixed_writers", value=", ".join(sorted(families))[:200], base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "mixed_writers", value=", ".join(sorted(families))[:200],
             message="Container and tracks name different programs: the file was put together or repackaged.",
             caveat="A platform's remuxing and a phone's sharing function do exactly this.",
         ))  # fmt: skip
     library = next(((w, t) for w, t in found.writers if _LIBRARY.search(t)), None)
     if found.camera and library:
-        flags.append(Flag(
-            code="camera_file_reencoded", where=library[0], value=f"{found.camera} | {library[1]}"[:200],
-            base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "camera_file_reencoded", where=library[0], value=f"{found.camera} | {library[1]}"[:200],
             message=f"It names a device ({found.camera[:60]}) but was written by {library[1][:60]}.",
             caveat="Converting, trimming or sending a clip does this; it is no longer the device's own file.",
         ))  # fmt: skip
@@ -224,17 +222,17 @@ def _dates(found: Recording) -> list[Flag]:
     movie = known.get("movie_created")
     for name, at in known.items():
         if movie and name not in ("movie_created", "movie_modified") and abs(at - movie) > LATER:
-            flags.append(Flag(
-                code="creation_dates_differ", where=f"movie, {name}", value=f"{movie:%F %T} | {at:%F %T}",
-                base_rate=NOT_MEASURED, message="Parts of the file were made on different days.",
+            flags.append(counted(
+                "creation_dates_differ", where=f"movie, {name}", value=f"{movie:%F %T} | {at:%F %T}",
+                message="Parts of the file were made on different days.",
                 caveat="Exporting or sharing a clip renews some of these dates only.",
             ))  # fmt: skip
             break
     later = known.get("movie_modified")
     if movie and later and later - movie > LATER:
-        flags.append(Flag(
-            code="container_saved_later", where="mvhd", value=f"{movie:%F %T} | {later:%F %T}",
-            base_rate=NOT_MEASURED, message="The container was written again after the day of recording.",
+        flags.append(counted(
+            "container_saved_later", where="mvhd", value=f"{movie:%F %T} | {later:%F %T}",
+            message="The container was written again after the day of recording.",
             caveat="Trimming, adding a title or importing into an album does this.",
         ))  # fmt: skip
     return flags

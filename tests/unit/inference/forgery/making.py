@@ -71,19 +71,42 @@ def with_patch(
     return base, box
 
 
-def copied(seed: int = 5, size: int = 110, turn: float = 0.0) -> tuple[Image.Image, Box, Box]:
+def copied(
+    seed: int = 5, size: int = 110, turn: float = 0.0, scale: float = 1.0, *, mirrored: bool = False
+) -> tuple[Image.Image, Box, Box]:
     """A picture with a part of it copied to another place, the source's box and the copy's."""
     base = photo(seed=seed)
     source = (60, 70, 60 + size, 70 + size)
     patch = base.crop(source)
-    if turn:
+    if turn or scale != 1:
         grown = base.crop((source[0] - 40, source[1] - 40, source[2] + 40, source[3] + 40))
-        patch = grown.rotate(turn, Image.Resampling.BICUBIC).crop((40, 40, 40 + size, 40 + size))
-    place = (400, 290)
+        side = round((size + 80) * scale)
+        turned = grown.resize((side, side), Image.Resampling.BICUBIC).rotate(turn, Image.Resampling.BICUBIC)
+        edge = round(40 * scale)
+        patch = turned.crop((edge, edge, side - edge, side - edge))
+    if mirrored:
+        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    place, side = (400, 290), patch.width
     mask = Image.new("L", patch.size, 0)
-    mask.paste(255, (3, 3, size - 3, size - 3))
+    mask.paste(255, (3, 3, side - 3, side - 3))
     base.paste(patch, place, mask.filter(ImageFilter.GaussianBlur(1)))
-    return base, source, (place[0], place[1], place[0] + size, place[1] + size)
+    return base, source, (place[0], place[1], place[0] + side, place[1] + side)
+
+
+def facade(width: int = 640, height: int = 480, seed: int = 11) -> Image.Image:
+    """A front with rows of like windows, each with its own curtains, light and grain."""
+    rng = np.random.default_rng(seed)
+    wall = 170 + 8 * rng.normal(0, 1, (height, width))
+    for top in range(30, height - 60, 90):
+        for left in range(25, width - 50, 75):
+            glass = Image.fromarray(rng.normal(0, 1, (6, 4)).astype(np.float32))
+            pane = np.asarray(glass.resize((40, 60), Image.Resampling.BICUBIC))
+            wall[top - 3 : top + 63, left - 3 : left + 43] = 225
+            wall[top : top + 60, left : left + 40] = 70 + rng.normal(0, 12) + 18 * pane
+            wall[top + 28 : top + 31, left : left + 40] = 215
+    wall += rng.normal(0, 3, wall.shape)
+    grey = np.clip(wall, 0, 255)
+    return Image.fromarray(np.stack([grey, grey * 0.96, grey * 0.9], axis=-1).astype(np.uint8))
 
 
 def bricks(width: int = 640, height: int = 480, seed: int = 9) -> Image.Image:

@@ -68,6 +68,36 @@ def test_copy_is_found_and_located(tmp_path: Path, turn: float, quality: int) ->
     assert abs(abs(found.evidence.values["copy_turned_degrees"]) - turn) < 2
 
 
+@pytest.mark.parametrize(("scale", "quality"), [(1.2, 85), (0.85, 85), (0.9, 75)])
+def test_scaled_copy_is_found_and_located(tmp_path: Path, scale: float, quality: int) -> None:
+    forged, source, copy = copied(turn=12, scale=scale)
+    found = ask(put(tmp_path / "x.jpg", makers.jpeg(forged, quality)))["moved_copies"]
+    assert found.outcome is Outcome.SCORED and found.p_fake > 0.8
+    assert best_overlap(found, source) > 0.4 and best_overlap(found, copy) > 0.4
+    assert min(abs(found.evidence.values["copy_scale"] - one) for one in (scale, 1 / scale)) < 0.03
+
+
+def test_mirrored_copy_is_found_and_located(tmp_path: Path) -> None:
+    forged, source, copy = copied(mirrored=True)
+    found = ask(put(tmp_path / "x.jpg", makers.jpeg(forged, 85)))["moved_copies"]
+    assert found.outcome is Outcome.SCORED and found.p_fake > 0.8
+    assert found.evidence.values["copy_mirrored"] is True
+    assert best_overlap(found, source) > 0.4 and best_overlap(found, copy) > 0.4
+
+
+def test_faint_copy_in_a_lossless_picture(tmp_path: Path) -> None:
+    """A flat part with the grain of a sensor only: equal to the bit, which is no chance."""
+    rng = np.random.default_rng(3)
+    sky = np.clip(np.linspace(150, 190, 400)[:, None] + rng.normal(0, 1.6, (400, 600)), 0, 255)
+    base = photo(600, 400)
+    base.paste(Image.fromarray(np.stack([sky] * 3, axis=-1).astype(np.uint8)).crop((0, 0, 600, 220)), (0, 0))
+    silent({"moved_copies": ask(put(tmp_path / "clean.png", making.png(base)))["moved_copies"]})
+    base.paste(base.crop((40, 40, 120, 120)), (401, 93))
+    found = ask(put(tmp_path / "x.png", making.png(base)))["moved_copies"]
+    assert found.p_fake > 0.8 and found.evidence.values["copy_equal_blocks"] > 3000
+    assert best_overlap(found, (401, 93, 481, 173)) > 0.8
+
+
 def test_copy_needs_no_history(tmp_path: Path) -> None:
     forged, _, copy = copied()
     found = ask(put(tmp_path / "x.png", making.png(forged)))
@@ -95,12 +125,14 @@ def test_strong_compression_abstains_with_that_reason(tmp_path: Path, quality: i
 
 def test_innocent_pictures(tmp_path: Path) -> None:
     once = photo(seed=31)
+    dusk = Image.blend(Image.linear_gradient("L").resize((640, 480)).convert("RGB"), photo(seed=8), 0.05)
     cropped = saved(once, 80).crop((3, 5, 640, 480))
     small = saved(once, 80).resize((500, 375), Image.Resampling.LANCZOS)
     for number, data in enumerate((
         makers.jpeg(once, 92), makers.jpeg(saved(once, 70), 90, subsampling=2), makers.jpeg(cropped, 95),
         makers.jpeg(small, 85), making.png(once), makers.jpeg(making.bricks(), 90),
-        making.png(making.bricks()),
+        making.png(making.bricks()), makers.jpeg(making.facade(), 90), making.png(making.facade()),
+        making.png(saved(making.facade(), 80)), making.png(saved(dusk, 80)),
     )):  # fmt: skip
         suffix = "png" if data[:4] == b"\x89PNG" else "jpg"
         silent(ask(put(tmp_path / f"{number}.{suffix}", data), Options(visualize=False)))
@@ -113,6 +145,25 @@ def test_drawings_are_not_searched_for_copies(tmp_path: Path) -> None:
         screen.paste((0, 0, 0), (left, 200, left + 12, 214))
     found = ask(put(tmp_path / "x.png", making.png(screen)))
     assert found["moved_copies"].reason == "not_photographic"
+
+
+@pytest.mark.parametrize("name", [*HISTORY, "moved_copies"])
+def test_who_speaks_shows_an_overlay_of_the_picture_and_regions(tmp_path: Path, name: str) -> None:
+    data = {
+        "double_quantisation": lambda: makers.spliced()[0],
+        "jpeg_ghosts": lambda: makers.jpeg(with_patch(60)[0], 90, subsampling=2),
+        "jpeg_grid": lambda: makers.jpeg(with_patch(60, offset=(3, 5))[0], 95, subsampling=2),
+        "moved_copies": lambda: makers.jpeg(copied()[0], 90),
+    }[name]()
+    path = put(tmp_path / "x.jpg", data)
+    found = ask(path)[name]
+    assert found.outcome is Outcome.SCORED and found.evidence.regions and found.evidence.flags
+    (artifact,) = found.artifacts
+    assert (artifact.name, artifact.media_type) == (f"{name}.png", "image/png")
+    with Image.open(artifact.path) as heat, Image.open(path) as picture:
+        assert heat.format == "PNG" and heat.size == picture.size
+        likeness = np.corrcoef(*(np.asarray(one.convert("L")).ravel() for one in (heat, picture)))[0, 1]
+        assert likeness > 0.3, "the picture shows through the map"
 
 
 def test_error_level_is_a_picture_and_no_score(tmp_path: Path) -> None:

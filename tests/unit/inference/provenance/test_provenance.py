@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, WorkItem
+from bonafide.fuse import fuse_operation
+from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, Verdict, WorkItem
+from bonafide.policy import TRUSTED_GENERATED, policy
+from bonafide_inference.detectors.provenance.flags import story_flags
 from bonafide_inference.detectors.provenance.manifest import facts_of, read_store, trusted_by
 from bonafide_inference.detectors.provenance.story import outline, story_of
 from bonafide_inference.inspect import inspect
@@ -27,7 +30,7 @@ def ask(path: Path, data: bytes) -> Finding:
     assert isinstance(media, MediaFacts), media
     item = WorkItem(id="i", detector="file", operations=(Operation.PROVENANCE,))
     (finding,) = run_item(str(path), media, item, Options(), str(path.parent))
-    assert finding.outcome is Outcome.INCONCLUSIVE, finding.detail
+    assert finding.outcome in (Outcome.INCONCLUSIVE, Outcome.SCORED), finding.detail
     assert all(flag.caveat and flag.base_rate for flag in finding.evidence.flags)
     return finding
 
@@ -56,7 +59,7 @@ class TestFourFacts:
 
     def test_a_capture_is_no_acquittal(self, tmp_path: Path) -> None:
         found = ask(tmp_path / "x.jpg", signing.sign(PHOTO, source="digitalCapture"))
-        assert (found.p_fake, found.llr) == (None, None)
+        assert (found.outcome, found.p_fake, found.llr) == (Outcome.INCONCLUSIVE, None, None)
 
     def test_content_changed_after_signing(self, tmp_path: Path) -> None:
         data = bytearray(signing.sign(PHOTO, source="digitalCapture"))
@@ -125,6 +128,31 @@ class TestStory:
         assert flag.where.startswith("content bound; signer ")
         sources = found.evidence.details["c2pa"]["digital_source_types"]
         assert sources["content"] == ["trainedAlgorithmicMedia"]
+        assert (found.outcome, found.reason, found.attribution) == (Outcome.SCORED, None, "Bonafide test 1")
+        assert found.p_fake > 0.95 and found.interval.low > 0.9
+        result = fuse_operation(Operation.PROVENANCE, [found], policy("default"))
+        assert result.verdict is Verdict.MANIPULATED
+
+    def test_of_another_content_it_says_nothing(self, tmp_path: Path) -> None:
+        data = bytearray(signing.sign(PHOTO, source="trainedAlgorithmicMedia"))
+        data[-100] ^= 1
+        found = ask(tmp_path / "x.jpg", bytes(data))
+        assert (found.outcome, found.p_fake) == (Outcome.INCONCLUSIVE, None)
+        assert codes(found) == {"declared_generated", "credentials_not_of_this_content"}
+
+    def test_a_known_signer_decides_under_any_policy(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.jpg"
+        path.write_bytes(signing.sign(PHOTO, source="trainedAlgorithmicMedia"))
+        store = read_store(str(path), "image/jpeg")
+        facts = facts_of(store, trusted_by(str(path), "image/jpeg", (known(),)))
+        (flag,) = story_flags(story_of(store.tree), facts)
+        assert (flag.code, flag.where) == (TRUSTED_GENERATED, "content bound; signer on the Test list")
+        stern = policy("default").model_copy(update={"name": "stern", "manipulated_at": 0.999})
+        found = ask(path, path.read_bytes())
+        assert fuse_operation(Operation.PROVENANCE, [found], stern).verdict is Verdict.INCONCLUSIVE
+        evidence = found.evidence.model_copy(update={"flags": (flag,)})
+        sure = found.model_copy(update={"evidence": evidence})
+        assert fuse_operation(Operation.PROVENANCE, [sure], stern).verdict is Verdict.MANIPULATED
 
     def test_edited_copy_keeps_its_origin(self, tmp_path: Path) -> None:
         made = signing.sign(PHOTO, source="trainedAlgorithmicMedia")
@@ -139,6 +167,7 @@ class TestStory:
         found = ask(tmp_path / "x.jpg", data)
         assert codes(found) == {"declared_generated_parts"}
         assert found.evidence.values["ai_generated_per_manifest"] is False
+        assert found.outcome is Outcome.SCORED
 
     def test_broken_ingredient(self, tmp_path: Path) -> None:
         parent = bytearray(signing.sign(PHOTO, source="digitalCapture"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Segment
+from bonafide_inference.base_rates import counted
 from bonafide_inference.detectors.codec_history.spectrum import Spectrum, analyse
 from bonafide_inference.plots import spectrogram
 from bonafide_inference.recordings import read_recording, recording_details, recording_flags
@@ -15,12 +16,6 @@ from bonafide_inference.registry import Job
 __all__ = ["CodecHistory"]
 
 LOSSLESS = {"flac", "alac", "wavpack", "ape", "tta"}
-COUNTED = {"band_limited": 10, "digital_silence": 11, "clipping": 4}
-"""Of 138 genuine speech recordings, each flag (`benchmarks.forensics_traces`)."""
-
-
-def _rate(code: str) -> str:
-    return f"{COUNTED.get(code, 0)} of 138 genuine speech recordings"
 
 
 class CodecHistory:
@@ -90,15 +85,15 @@ def _spectral_flags(
     if median < thresholds["band_limit_share"] * nyquist and _edge(spectrum) >= thresholds["edge_db"]:
         lossless = codec.startswith("pcm") or codec in LOSSLESS
         code = "lossy_history" if lossless and spectrum.rate >= 32000 else "band_limited"
-        flags.append(Flag(
-            code=code, value=round(median), base_rate=_rate(code),
+        flags.append(counted(
+            code, value=round(median),
             message=f"The sound ends sharply at {median / 1000:.1f} of {nyquist / 1000:.1f} kHz possible.",
             caveat="Lossy codecs, telephones, resampling and some microphones all do this; it is no sign of "
             "synthesis by itself.",
         ))  # fmt: skip
     if segments:
-        flags.append(Flag(
-            code="cutoff_changes", value=len(segments), base_rate=_rate("cutoff_changes"),
+        flags.append(counted(
+            "cutoff_changes", value=len(segments),
             message="The upper end of the band changes in the course of the recording.",
             caveat="Variable bitrate, another microphone or speaker, and music do this as an insertion does.",
         ))  # fmt: skip
@@ -108,21 +103,20 @@ def _spectral_flags(
 def _sample_flags(spectrum: Spectrum) -> list[Flag]:
     flags = []
     if spectrum.clipped > max(8, 1e-4 * spectrum.samples):
-        flags.append(Flag(
-            code="clipping", value=spectrum.clipped, base_rate=_rate("clipping"),
+        flags.append(counted(
+            "clipping", value=spectrum.clipped,
             message="Many samples stand at full scale.",
             caveat="Loud masters and bad gain do this; it hides traces, it does not show any.",
         ))  # fmt: skip
     if spectrum.silent > spectrum.rate * 0.5:
-        flags.append(Flag(
-            code="digital_silence", value=round(spectrum.silent / spectrum.rate, 3),
-            base_rate=_rate("digital_silence"),
+        flags.append(counted(
+            "digital_silence", value=round(spectrum.silent / spectrum.rate, 3),
             message="There are stretches of exact zeros, which a microphone does not deliver.",
             caveat="Noise gates, voice chat, codecs and fades in any editor write them too.",
         ))  # fmt: skip
     if spectrum.non_finite:
-        flags.append(Flag(
-            code="non_finite_samples", value=spectrum.non_finite, base_rate=_rate("non_finite_samples"),
+        flags.append(counted(
+            "non_finite_samples", value=spectrum.non_finite,
             message="The file holds samples that are no numbers.",
             caveat="A fault of the program that wrote it; it says nothing about the content.",
         ))  # fmt: skip
@@ -134,15 +128,14 @@ def _bitrate_flag(spectrum: Spectrum, codec: str, job: Job) -> list[Flag]:
     heard = spectrum.cutoff[np.isfinite(spectrum.cutoff)]
     if codec not in ("mp3", "aac") or heard.size < 3 or spectrum.rate < 44100 or not job.media.duration_s:
         return []
-    rate = job.media.bytes * 8 / job.media.duration_s / 1000
+    kbps = job.media.bytes * 8 / job.media.duration_s / 1000
     median = float(np.median(heard))
     limits = job.manifest.thresholds
-    if rate < limits["rich_kbps"] or median > limits["poor_band_hz"] or _edge(spectrum) < limits["edge_db"]:
+    if kbps < limits["rich_kbps"] or median > limits["poor_band_hz"] or _edge(spectrum) < limits["edge_db"]:
         return []
-    return [Flag(
-        code="poor_band_for_bitrate", value=f"{rate:.0f} kbit/s, {median:.0f} Hz",
-        base_rate=_rate("poor_band_for_bitrate"),
-        message=f"At {rate:.0f} kbit/s it could carry more than {median / 1000:.1f} kHz: encoded twice?",
+    return [counted(
+        "poor_band_for_bitrate", value=f"{kbps:.0f} kbit/s, {median:.0f} Hz",
+        message=f"At {kbps:.0f} kbit/s it could carry more than {median / 1000:.1f} kHz: encoded twice?",
         caveat="Old recordings, telephone calls and some encoders' settings end there from the start.",
     )]  # fmt: skip
 

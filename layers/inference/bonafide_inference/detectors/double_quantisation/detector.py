@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome, Region
+from bonafide.model import Finding, Flag, MediaFacts, Region
 from bonafide_inference.detectors.double_quantisation.evidence import Trace, find_trace
-from bonafide_inference.jpegdct import Luma, read_luma, standard_quality
-from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide_inference.jpegdct import Luma, read_luma
+from bonafide_inference.localise import gate, regions_of, silent, spoken, upright_map
 from bonafide_inference.regions import box_mean
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
 
 __all__ = ["DoubleQuantisation", "Measurement", "measure", "weigh"]
 
-MIN_BLOCKS = 16
-"""Blocks a side: below, the histograms are too thin (128 pixels)."""
-LOWEST_QUALITY = 75
 SMOOTH = 2
 """Radius of the box mean over blocks: 5 × 5."""
 LEAST_REGION = 9
@@ -51,11 +48,9 @@ def weigh(luma: Luma | None, min_gain: float) -> Measurement:
     """Measure the luma of a JPEG; None is one that is stored in another colour model."""
     if luma is None:
         return Measurement(reason="unsupported_colour")
-    quality = standard_quality(luma.table)
-    if min(luma.blocks) < MIN_BLOCKS:
-        return Measurement(quality, "too_small")
-    if quality <= LOWEST_QUALITY:
-        return Measurement(quality, "quality_too_low")
+    quality, reason = gate(luma.plane.shape, luma.table)
+    if reason is not None:
+        return Measurement(quality, reason)
     trace = find_trace(luma)
     if trace is None or trace.gain < min_gain:
         return Measurement(quality, "no_double_quantisation", trace)
@@ -64,13 +59,10 @@ def weigh(luma: Luma | None, min_gain: float) -> Measurement:
 
 
 _WORDS = {
-    "no_jpeg_history": "Not a JPEG: nothing of an earlier compression is left to compare.",
-    "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
-    "too_small": "Under 128 pixels a side there are too few blocks for a histogram.",
-    "quality_too_low": "Saved at quality 75 or below, which wipes the traces of an earlier save.",
     "no_double_quantisation": "No earlier save on the same grid can be seen: saved once, resized, cropped "
     "off the grid, or saved before at higher quality. That speaks neither for nor against the picture.",
 }
+_TITLE = "Where the compression history differs from the rest (yellow: most)"
 
 
 class DoubleQuantisation:
@@ -87,23 +79,12 @@ class DoubleQuantisation:
         else:
             found = weigh(job.piece.luma(), job.manifest.thresholds["min_gain"])
         values = _values(found)
-        if found.reason is not None or found.score is None or job.manifest.calibration is None:
-            reason = found.reason or "no_calibrated_score"
-            return Finding(
-                operation=Operation.IMAGE_FORGERY, outcome=Outcome.INCONCLUSIVE, reason=reason,
-                detail=_WORDS.get(reason), evidence=Evidence(values=values),
-            )  # fmt: skip
-        verdict = job.manifest.calibration.apply(found.score)
-        assert found.map is not None
+        if found.score is None or found.map is None:
+            return silent(job, found.reason or "no_double_quantisation", values, _WORDS)
         upright = upright_map(job.path, found.map)
         regions = regions_of(job, upright, job.manifest.thresholds["region_llr"], (8, 8), LEAST_REGION)
-        title = "Where the compression history differs from the rest (yellow: most)"
-        return Finding(
-            operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
-            interval=verdict.interval,
-            artifacts=overlay(job, "double_quantisation.png", title, 1 / (1 + np.exp(-upright / 4))),
-            evidence=Evidence(values=values, regions=regions, flags=_flags(regions, found)),
-        )  # fmt: skip
+        heat = 1 / (1 + np.exp(-upright / 4))
+        return spoken(job, found.score, values, heat, _TITLE, regions, _flags(regions, found))
 
 
 def _values(found: Measurement) -> dict[str, Any]:

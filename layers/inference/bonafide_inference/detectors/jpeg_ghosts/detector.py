@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide.model import Finding, Flag, MediaFacts
 from bonafide_inference.detectors.jpeg_ghosts.ghosts import Ghost, find_ghost
-from bonafide_inference.jpegdct import Luma, standard_quality
-from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide_inference.jpegdct import Luma
+from bonafide_inference.localise import gate, regions_of, silent, spoken, upright_map
 from bonafide_inference.registry import Job
 
 __all__ = ["JpegGhosts", "Measurement", "weigh"]
 
-MIN_BLOCKS = 16
-LOWEST_QUALITY = 75
 LEAST_REGION = 12
 """Cells of a region at least."""
 
@@ -37,11 +35,9 @@ def weigh(luma: Luma | None, min_peak: float) -> Measurement:
     """Measure the luma of a JPEG (None: stored in another colour model)."""
     if luma is None:
         return Measurement(reason="unsupported_colour")
-    quality = standard_quality(luma.table)
-    if min(luma.blocks) < MIN_BLOCKS:
-        return Measurement(quality, "too_small")
-    if quality <= LOWEST_QUALITY:
-        return Measurement(quality, "quality_too_low")
+    quality, reason = gate(luma.plane.shape, luma.table)
+    if reason is not None:
+        return Measurement(quality, reason)
     ghost = find_ghost(luma)
     if ghost is None or ghost.peak < min_peak:
         return Measurement(quality, "no_ghost", ghost)
@@ -49,10 +45,6 @@ def weigh(luma: Luma | None, min_peak: float) -> Measurement:
 
 
 _WORDS = {
-    "no_jpeg_history": "Not a JPEG: nothing of an earlier compression is left to compare.",
-    "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
-    "too_small": "Under 128 pixels a side there are too few blocks.",
-    "quality_too_low": "Saved at quality 75 or below, which wipes the traces of an earlier save.",
     "no_ghost": "No part stands out as saved at a lower quality before, more than in genuine pictures. "
     "That speaks neither for nor against the picture.",
 }
@@ -70,13 +62,8 @@ class JpegGhosts:
         found = Measurement(reason="no_jpeg_history")
         if job.media.format == "jpeg":
             found = weigh(job.piece.luma(), job.manifest.thresholds["min_peak"])
-        if found.score is None or found.ghost is None or job.manifest.calibration is None:
-            reason = found.reason or "no_calibrated_score"
-            return Finding(
-                operation=Operation.IMAGE_FORGERY, outcome=Outcome.INCONCLUSIVE, reason=reason,
-                detail=_WORDS.get(reason), evidence=Evidence(values=_values(found)),
-            )  # fmt: skip
-        verdict = job.manifest.calibration.apply(found.score)
+        if found.score is None or found.ghost is None:
+            return silent(job, found.reason or "no_ghost", _values(found), _WORDS)
         upright, side = upright_map(job.path, found.ghost.map), found.ghost.step
         regions = regions_of(job, upright, found.score / 2, (side, side), LEAST_REGION)
         title = f"What looks saved before at about quality {found.ghost.quality} (yellow: most)"
@@ -86,12 +73,8 @@ class JpegGhosts:
             caveat="A picture within the picture (collage, screenshot of a photograph, logo) does this, too; "
             "fine repeated texture can look alike.",
         )  # fmt: skip
-        return Finding(
-            operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
-            interval=verdict.interval,
-            artifacts=overlay(job, "jpeg_ghosts.png", title, upright / found.score),
-            evidence=Evidence(values=_values(found), regions=regions, flags=(flag,)),
-        )  # fmt: skip
+        heat = upright / found.score
+        return spoken(job, found.score, _values(found), heat, title, regions, (flag,))
 
 
 def _values(found: Measurement) -> dict[str, Any]:

@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide.model import Finding, Flag, MediaFacts
 from bonafide_inference.detectors.jpeg_grid.votes import Foreign, Votes, cast_votes, find_foreign, log10_tail
-from bonafide_inference.jpegdct import standard_quality
-from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide_inference.localise import gate, regions_of, silent, spoken, upright_map
 from bonafide_inference.regions import box_mean
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
 
 __all__ = ["JpegGrid", "Measurement", "own_grid", "weigh"]
 
-LEAST_SIDE = 128
-LOWEST_QUALITY = 75
 LOSSLESS = ("png", "bmp", "tiff")
 """Formats in which an earlier JPEG's grid may have survived untouched."""
 OWN_GRID_LOG10 = -6.0
@@ -47,11 +44,9 @@ class Measurement:
 
 def weigh(plane: NDArray[np.uint8], table: NDArray[np.float64] | None, max_nfa_log10: float) -> Measurement:
     """Measure a grey plane; ``table`` is that of its last save, None for a lossless one."""
-    quality = None if table is None else standard_quality(table)
-    if min(plane.shape) < LEAST_SIDE:
-        return Measurement(quality, "too_small")
-    if quality is not None and quality <= LOWEST_QUALITY:
-        return Measurement(quality, "quality_too_low")
+    quality, reason = gate(plane.shape, table)
+    if reason is not None:
+        return Measurement(quality, reason)
     votes = cast_votes(plane, table)
     if table is None and own_grid(votes) > OWN_GRID_LOG10:
         return Measurement(quality, "no_jpeg_history")
@@ -76,15 +71,9 @@ def own_grid(votes: Votes) -> float:
 
 
 _WORDS = {
-    "no_jpeg_history": "Not a JPEG, and no grid of an earlier JPEG can be seen in it.",
-    "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
-    "too_small": "Under 128 pixels a side there are too few blocks.",
-    "quality_too_low": "Saved at quality 75 or below, which wipes the traces of an earlier save.",
     "no_foreign_grid": "No part votes for another grid more than chance explains. "
     "That speaks neither for nor against the picture.",
 }
-
-
 _TITLE = "Votes for a foreign grid (yellow: most)"
 
 
@@ -98,13 +87,8 @@ class JpegGrid:
     def score(self, job: Job) -> Finding:
         """Look for a part on a foreign grid, and calibrate how unexpected it is."""
         found = _measure(job)
-        if found.score is None or found.map is None or job.manifest.calibration is None:
-            reason = found.reason or "no_calibrated_score"
-            return Finding(
-                operation=Operation.IMAGE_FORGERY, outcome=Outcome.INCONCLUSIVE, reason=reason,
-                detail=_WORDS.get(reason), evidence=Evidence(values=_values(found)),
-            )  # fmt: skip
-        verdict = job.manifest.calibration.apply(found.score)
+        if found.score is None or found.map is None:
+            return silent(job, found.reason or "no_foreign_grid", _values(found), _WORDS)
         stored = job.media.format == "jpeg"  # a lossless picture was turned before it was looked at
         upright = upright_map(job.path, found.map) if stored else found.map
         peak = max(float(upright.max()), 1e-6)
@@ -114,12 +98,7 @@ class JpegGrid:
             message="A part of the picture was compressed on another 8 × 8 grid than the rest.",
             caveat="A picture within the picture (collage, screenshot, logo) does this as a forgery does.",
         )  # fmt: skip
-        return Finding(
-            operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
-            interval=verdict.interval,
-            artifacts=overlay(job, "jpeg_grid.png", _TITLE, upright / peak),
-            evidence=Evidence(values=_values(found), regions=regions, flags=(flag,)),
-        )  # fmt: skip
+        return spoken(job, found.score, _values(found), upright / peak, _TITLE, regions, (flag,))
 
 
 def _measure(job: Job) -> Measurement:

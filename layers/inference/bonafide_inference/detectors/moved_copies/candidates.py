@@ -1,45 +1,45 @@
 """How might a part of a picture have been copied within it? Candidate transforms, cheap to find.
 
 Two ways. Shifts: peaks of the whitened autocorrelation (one FFT), which also finds copies of faint texture.
-Similarities (shift, turn, scale): keypoints on a small pyramid, turned patches compared with each other, the
-g2NN test of Amerini et al. (IEEE TIFS 6(3), 2011), and one-match hypotheses counted by their inliers. Both
-only propose; `verify` decides.
+Similarities (shift, turn, scale, mirror): turned patches around keypoints compared with each other, the g2NN
+test of Amerini et al. (IEEE TIFS 6(3), 2011), hypotheses of one and of two matches counted by their inliers.
+Both only propose; `verify` decides.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from bonafide_inference.detectors.moved_copies.keypoints import Grey, Points, find_points
 from numpy.typing import NDArray
-from PIL import Image
 
-__all__ = ["Similarity", "keypoint_candidates", "shift_candidates", "smooth"]
+__all__ = ["Similarity", "keypoint_candidates", "shift_candidates"]
 
-Grey = NDArray[np.float32]
-
-LEVELS = (1.0, 0.72, 0.52, 0.37)
-"""Scales of the pyramid."""
-PER_LEVEL = (1600, 1000, 700, 400)
-PATCH, SPACING = 13, 1.5
-"""Samples a side of a patch, and pixels between them."""
-LEAST_CORRELATION = 0.9
+LEAST_CORRELATION = 0.86
 SECOND_RATIO = 0.6
 """g2NN: (1 - best) must be below this share of (1 - second best)."""
 LEAST_DISTANCE = 20.0
 """Pixels between a part and its copy, at least."""
+MOST_MATCHES = 900
+NEIGHBOURS = 6
+"""Matches with which each match forms hypotheses of two."""
+SAME = 10.0
+"""Pixels between the aims of two candidates that are one."""
+REACH = 250
+"""Pixels around a match in which its hypothesis is asked for inliers."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """``z → a · z + b`` with pixels as complex numbers x + iy.
+    """``z → a · z + b``, or ``a · conj(z) + b`` when ``mirrored``, with pixels as complex numbers x + iy.
 
     ``support``: matched keypoints that agree (0 for a shift's peak), counted once in 4 × 4 pixels;
     ``density``: share of the keypoints around them that agree, too (0..1): near 1 in a copy, in which
     everything is repeated, low where single things resemble each other; ``likeness``: their median
-    correlation.
+    correlation; ``places``: where they are.
     """
 
     a: complex
@@ -47,33 +47,34 @@ class Similarity:
     support: int = 0
     density: float = 0.0
     likeness: float = 0.0
+    mirrored: bool = False
+    places: tuple[complex, ...] = ()
 
-    @property
-    def is_shift(self) -> bool:
-        """A plain move by whole pixels."""
-        return self.a == 1 and self.b == complex(round(self.b.real), round(self.b.imag))
+    def of(self, z: NDArray[Any]) -> NDArray[Any]:
+        """Where places go."""
+        return self.a * (z.conj() if self.mirrored else z) + self.b
 
+    def back(self) -> Similarity:
+        """The inverse."""
+        if self.mirrored:
+            return Similarity(1 / self.a.conjugate(), -(self.b / self.a).conjugate(), mirrored=True)
+        return Similarity(1 / self.a, -self.b / self.a)
 
-def smooth(values: Grey, sigma: float) -> Grey:
-    """Gaussian blur, edge repeated; float32, same shape."""
-    radius = max(1, math.ceil(2.5 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype(np.float32)
-    kernel /= kernel.sum()
-    for axis in (0, 1):
-        pads = [(radius, radius) if axis == i else (0, 0) for i in (0, 1)]
-        padded = np.pad(values, pads, mode="edge")
-        size = values.shape[axis]
-        values = _convolve(padded, kernel, axis, size)
-    return values
+    def like(self, other: Similarity) -> bool:
+        """Whether two say nearly the same, forth or back, where the keypoints of one of them are."""
+        if self.mirrored != other.mirrored:
+            return False
+        z = np.array(self.places or other.places or (0j, 500 + 500j))
+        return any(
+            float(np.median(np.abs(one.of(z) - another.of(z)))) < SAME
+            for one, another in ((self, other), (self, other.back()))
+        )
 
-
-def _convolve(padded: Grey, kernel: Grey, axis: int, size: int) -> Grey:
-    total: Grey | None = None
-    for place, weight in enumerate(kernel):
-        part = padded[place : place + size] if axis == 0 else padded[:, place : place + size]
-        total = part * weight if total is None else np.add(total, part * weight, out=total)
-    assert total is not None
-    return total
+    def at_half(self) -> Similarity:
+        """The same in a picture of half the size."""
+        centre = 0.5 + 0.5j
+        moved = (self.a * (centre.conjugate() if self.mirrored else centre) + self.b - centre) / 2
+        return replace(self, b=moved, places=tuple((z - centre) / 2 for z in self.places))
 
 
 def shift_candidates(residual: Grey, most: int = 4) -> list[Similarity]:
@@ -102,122 +103,27 @@ def shift_candidates(residual: Grey, most: int = 4) -> list[Similarity]:
     return found
 
 
-@dataclass(frozen=True)
-class _Points:
-    """``z``: complex places in the picture; ``scale``, ``angle``; ``patch``: (n, PATCH²) unit vectors."""
-
-    z: NDArray[np.complex128]
-    scale: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    patch: NDArray[np.float32]
-
-
-def keypoint_candidates(grey: Grey, most: int = 4) -> list[Similarity]:
-    """Similarities that several matched keypoints agree on, best supported first."""
-    parts = [_points(grey, level, count) for level, count in zip(LEVELS, PER_LEVEL, strict=True)]
-    parts = [part for part in parts if part is not None and len(part.z)]
-    if not parts:
+def keypoint_candidates(grey: Grey, most: int = 2, most_mirrored: int = 1) -> list[Similarity]:
+    """Similarities that several keypoints agree on: plain ones, best supported first, then mirrored."""
+    points = find_points(grey)
+    if points is None:
         return []
-    points = _Points(
-        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("z", "scale", "angle", "patch"))
-    )
-    matches = _match(points)
     found: list[Similarity] = []
-    for _ in range(3 * most):
-        if len(matches.first) < 4 or len(found) == most:
-            break
-        best, inliers = _agree(points, matches)
-        if best is not None and best.support >= 4:
-            found.append(best)
-        matches = matches.without(inliers)
+    for mirrored, wanted in ((False, most), (True, most_mirrored)):
+        matches = _match(points, points.mirrored() if mirrored else points.patch)
+        here: list[Similarity] = []
+        for _ in range(3 * wanted):
+            if len(matches.first) < 4 or len(here) == wanted:
+                break
+            best, inliers = _agree(points, matches, mirrored)
+            if best is not None and best.support >= 4:
+                here.append(best)
+            if best is not None:  # what says the inverse says the same
+                gone = best.back().of(points.z[matches.first]) - points.z[matches.second]
+                inliers |= np.abs(gone) < 6
+            matches = matches.of(~inliers)
+        found += here
     return found
-
-
-def _points(grey: Grey, level: float, count: int) -> _Points | None:
-    height, width = round(grey.shape[0] * level), round(grey.shape[1] * level)
-    if min(height, width) < 40:
-        return None
-    if level < 1:
-        small = Image.fromarray(grey).resize((width, height), Image.Resampling.BOX)
-        grey = np.asarray(small, dtype=np.float32)
-    fine = smooth(grey, 1.2)
-    blob = np.abs(fine - smooth(fine, 1.6))
-    y, x = _peaks(blob, count)
-    if len(x) < 2:
-        return None
-    angle = _angles(fine, x, y)
-    patch, lively = _patches(fine, x, y, angle)
-    z = np.asarray(((x + 0.5) + 1j * (y + 0.5)) / level - (0.5 + 0.5j), dtype=np.complex128)
-    return _Points(z[lively], np.full(int(lively.sum()), 1 / level), angle[lively], patch[lively])
-
-
-def _peaks(blob: Grey, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Local maxima in 3 × 3, away from the edge, the strongest ``count``, at most two a 12 × 12 cell."""
-    inner = blob[1:-1, 1:-1]
-    top = np.ones(inner.shape, dtype=bool)
-    for down in (0, 1, 2):
-        for right in (0, 1, 2):
-            if (down, right) != (1, 1):
-                top &= inner >= blob[down : down + inner.shape[0], right : right + inner.shape[1]]
-    edge = 10
-    top[:edge] = top[-edge:] = False
-    top[:, :edge] = top[:, -edge:] = False
-    y, x = np.nonzero(top & (inner > 0.8))
-    order = np.argsort(-inner[y, x], kind="stable")
-    y, x = y[order] + 1, x[order] + 1
-    cell = (y // 12) * 100_000 + x // 12
-    by_cell = np.argsort(cell, kind="stable")
-    fresh = np.ones(len(cell), dtype=bool)
-    fresh[2:] = cell[by_cell][2:] != cell[by_cell][:-2]
-    kept = np.sort(by_cell[fresh])[:count]
-    return y[kept], x[kept]
-
-
-_DISC = np.array([(dx, dy) for dy in range(-7, 8) for dx in range(-7, 8) if dx * dx + dy * dy <= 52])
-
-
-def _angles(fine: Grey, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-    """Direction from each point to the centre of brightness around it (Rosin 1999)."""
-    values = fine[
-        np.clip(y[:, None] + _DISC[:, 1], 0, fine.shape[0] - 1),
-        np.clip(x[:, None] + _DISC[:, 0], 0, fine.shape[1] - 1),
-    ]
-    values = values - values.mean(axis=1, keepdims=True)
-    moment = values @ _DISC.astype(np.float32)
-    return np.asarray(np.arctan2(moment[:, 1], moment[:, 0]), dtype=np.float64)
-
-
-def _patches(
-    fine: Grey, x: NDArray[Any], y: NDArray[Any], angle: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Patches turned upright, mean 0 and norm 1, and which of them have any contrast."""
-    steps = (np.arange(PATCH) - PATCH // 2) * SPACING
-    offsets = (steps[None, :] + 1j * steps[:, None]).ravel()
-    places = (x + 1j * y)[:, None] + offsets[None, :] * np.exp(1j * angle)[:, None]
-    (values,) = bilinear((fine,), places)
-    values -= values.mean(axis=1, keepdims=True)
-    norm = np.sqrt((values**2).sum(axis=1))
-    return values / np.maximum(norm, 1e-6)[:, None], norm > 3.0 * PATCH
-
-
-def bilinear(planes: tuple[Grey, ...], places: NDArray[Any]) -> list[Grey]:
-    """Sample each plane at complex places x + iy, clipped to the picture."""
-    height, width = planes[0].shape
-    x = np.clip(places.real, 0, width - 1.001).astype(np.float32)
-    y = np.clip(places.imag, 0, height - 1.001).astype(np.float32)
-    left, top = x.astype(np.int32), y.astype(np.int32)
-    base = top * width + left
-    x -= left
-    y -= top
-    if not (x.any() or y.any()):
-        return [plane.ravel()[base] for plane in planes]
-    out = []
-    for plane in planes:
-        flat = plane.ravel()
-        upper = flat[base] * (1 - x) + flat[base + 1] * x
-        lower = flat[base + width] * (1 - x) + flat[base + width + 1] * x
-        out.append(np.asarray(upper * (1 - y) + lower * y, dtype=np.float32))
-    return out
 
 
 @dataclass(frozen=True)
@@ -228,55 +134,79 @@ class _Matches:
     second: NDArray[np.int64]
     like: NDArray[np.float32]
 
-    def without(self, gone: NDArray[np.bool_]) -> _Matches:
-        return _Matches(self.first[~gone], self.second[~gone], self.like[~gone])
+    def of(self, kept: NDArray[Any]) -> _Matches:
+        return _Matches(self.first[kept], self.second[kept], self.like[kept])
 
 
-def _match(points: _Points) -> _Matches:
+def _match(points: Points, patches: NDArray[np.float32]) -> _Matches:
     """Pairs (one way each) of patches that resemble each other and nothing else as much."""
     first, second, likes = [], [], []
-    for start in range(0, len(points.z), 512):
+    x, y = points.z.real.astype(np.float32), points.z.imag.astype(np.float32)
+    for start in range(0, len(x), 512):
         rows = slice(start, start + 512)
-        like = points.patch[rows] @ points.patch.T
-        apart = np.abs(points.z[rows][:, None] - points.z[None, :])
-        like[apart < LEAST_DISTANCE] = -1
+        like = points.patch[rows] @ patches.T
+        apart = (x[rows][:, None] - x[None, :]) ** 2
+        apart += (y[rows][:, None] - y[None, :]) ** 2
+        like[apart < LEAST_DISTANCE**2] = -1
         best = like.argmax(axis=1)
         value = like[np.arange(len(best)), best]
-        like[np.abs(points.z[best][:, None] - points.z[None, :]) < 8] = -1
-        runner = like.max(axis=1)
-        good = (value > LEAST_CORRELATION) & ((1 - value) < SECOND_RATIO * (1 - runner))
-        first += (np.flatnonzero(good) + start).tolist()
-        second += best[good].tolist()
-        likes += value[good].tolist()
-    return _Matches(
-        np.array(first, dtype=np.int64), np.array(second, dtype=np.int64), np.array(likes, dtype=np.float32)
-    )
+        some = np.flatnonzero(value > LEAST_CORRELATION)
+        others = like[some]
+        others[np.abs(points.z[best[some]][:, None] - points.z[None, :]) < 8] = -1
+        good = some[(1 - value[some]) < SECOND_RATIO * (1 - others.max(axis=1, initial=-1))]
+        first.append(good + start)
+        second.append(best[good])
+        likes.append(value[good])
+    found = _Matches(np.concatenate(first), np.concatenate(second), np.concatenate(likes))
+    return found.of(np.argsort(-found.like, kind="stable")[:MOST_MATCHES])
 
 
-def _agree(points: _Points, matches: _Matches) -> tuple[Similarity | None, NDArray[np.bool_]]:
-    """The hypothesis of one match that most matches fit, refined by least squares, and who fits it."""
-    source, target = points.z[matches.first], points.z[matches.second]
-    turn = points.angle[matches.second] - points.angle[matches.first]
-    a = points.scale[matches.second] / points.scale[matches.first] * np.exp(1j * turn)
-    b = target - a * source
-    near = np.abs(source[:, None] - source[None, :]) < 200  # one match fixes the turn only nearby
-    fits = (np.abs(a[:, None] * source[None, :] + b[:, None] - target[None, :]) < 5) & near
+def _agree(points: Points, matches: _Matches, mirrored: bool) -> tuple[Similarity | None, NDArray[np.bool_]]:
+    """The hypothesis that most matches fit, refined by least squares, and who fits it."""
+    places, target = points.z[matches.first], points.z[matches.second]
+    source = places.conj() if mirrored else places
+    before = points.angle[matches.first] * (-1 if mirrored else 1)
+    turn = points.angle[matches.second] - before
+    single = points.scale[matches.second] / points.scale[matches.first] * np.exp(1j * turn)
+    a, origin = _hypotheses(source, target, single)
+    b = target[origin] - a * source[origin]
+    near = np.abs(source[origin][:, None] - source[None, :]) < REACH
+    fits = (np.abs(a[:, None] * source[None, :] + b[:, None] - target[None, :]) < 4) & near
     place = int(fits.sum(axis=1).argmax())
     inliers = fits[place]
-    refined: tuple[complex, complex] | None = None
+    solved: tuple[complex, complex] | None = None
     for _ in range(3):
-        refined = _solve(source[inliers], target[inliers])
-        if refined is None:
+        solved = _solve(source[inliers], target[inliers])
+        if solved is None:
             return None, fits[place]
-        inliers = np.abs(refined[0] * source + refined[1] - target) < 3
+        inliers = np.abs(solved[0] * source + solved[1] - target) < 3
         if inliers.sum() < 3:
             return None, fits[place]
-    assert refined is not None
-    distinct = {(round(z.real / 4), round(z.imag / 4)) for z in source[inliers]}
-    around = (np.abs(points.z[:, None] - source[inliers][None, :]) < 16).sum(axis=1) >= 2
+    assert solved is not None
+    mine = places[inliers]
+    distinct = {(round(z.real / 4), round(z.imag / 4)) for z in mine}
+    around = (np.abs(points.z[:, None] - mine[None, :]) < 16).sum(axis=1) >= 2
     density = float(inliers.sum()) / max(1, int(around.sum()), int(inliers.sum()))
     likeness = float(np.median(matches.like[inliers]))
-    return Similarity(*refined, len(distinct), density, likeness), inliers | fits[place]
+    how = Similarity(*solved, len(distinct), density, likeness, mirrored, tuple(complex(z) for z in mine))
+    return how, inliers | fits[place]
+
+
+def _hypotheses(
+    source: NDArray[Any], target: NDArray[Any], single: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Turns with scale ``a`` of one match (its own patch) and of two neighbours, and the match of each."""
+    count = len(source)
+    apart = np.abs(source[:, None] - source[None, :])
+    apart[apart < 6] = np.inf
+    nearest = np.argsort(apart, axis=1)[:, : min(NEIGHBOURS, count)]
+    origin = np.repeat(np.arange(count), nearest.shape[1])
+    other = nearest.ravel()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a = (target[other] - target[origin]) / (source[other] - source[origin])
+        unlike = np.abs(np.log(a / single[origin]))
+    good = np.isfinite(a) & (unlike < 0.5) & (apart[origin, other] < 150)
+    return np.concatenate((single, a[good])), np.concatenate((np.arange(count), origin[good]))
 
 
 def _solve(source: NDArray[Any], target: NDArray[Any]) -> tuple[complex, complex] | None:
@@ -288,6 +218,8 @@ def _solve(source: NDArray[Any], target: NDArray[Any]) -> tuple[complex, complex
     if spread < 1e-6:
         return None
     a = complex(((target - goal) * np.conj(source - middle)).sum() / spread)
+    if abs(a) < 0.2 or abs(a) > 5:
+        return None
     if abs(a - 1) * math.sqrt(spread / len(source)) < 0.7:
         shift = complex(np.median((target - source).real), np.median((target - source).imag))
         return 1 + 0j, complex(round(shift.real), round(shift.imag))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
-from bonafide_inference.detectors.moved_copies.search import Found, search
-from bonafide_inference.localise import overlay, regions_of, upright_map
+from bonafide.model import Finding, Flag, MediaFacts
+from bonafide_inference.detectors.moved_copies.search import WORKING_PIXELS, Found, search
+from bonafide_inference.localise import regions_of, silent, spoken, upright_map
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
 
@@ -28,6 +28,9 @@ _WORDS = {
 }
 
 
+_TITLE = "Parts that are alike (yellow)"
+
+
 class MovedCopies:
     """See the card for what a score means and where it was measured."""
 
@@ -38,33 +41,25 @@ class MovedCopies:
     def score(self, job: Job) -> Finding:
         """Search for copies and calibrate how much the best one exceeds chance."""
         plane, stored = _plane(job)
-        found = search(plane)
-        reason = found.reason
-        if reason is None and (found.copy is None or found.score < job.manifest.thresholds["min_score"]):
-            reason = "no_copy_found"
-        if reason is not None or found.mask is None or job.manifest.calibration is None:
-            reason = reason or "no_calibrated_score"
-            return Finding(
-                operation=Operation.IMAGE_FORGERY, outcome=Outcome.INCONCLUSIVE, reason=reason,
-                detail=_WORDS.get(reason), evidence=Evidence(values=_values(found)),
-            )  # fmt: skip
-        verdict = job.manifest.calibration.apply(found.score)
+        found = search(plane, lossless=not stored)
+        if (
+            found.reason is not None
+            or found.mask is None
+            or found.score < job.manifest.thresholds["min_score"]
+        ):
+            return silent(job, found.reason or "no_copy_found", _values(found), _WORDS)
         upright = upright_map(job.path, found.mask) if stored else found.mask
         turned = upright.shape != found.mask.shape
         height, width = plane.shape[::-1] if turned else plane.shape
         cell = height / upright.shape[0], width / upright.shape[1]
-        regions = regions_of(job, upright, 0.5, cell, LEAST_REGION)
+        least = round(LEAST_REGION * upright.size / WORKING_PIXELS)
+        regions = regions_of(job, upright, 0.5, cell, least)
         flag = Flag(
             code="repeated_part", value=round(found.score, 1),
             message="A part of the picture appears twice, alike pixel by pixel.",
             caveat="Printed patterns, mirror tiles and several copies of one product do this, too.",
         )  # fmt: skip
-        return Finding(
-            operation=Operation.IMAGE_FORGERY, outcome=Outcome.SCORED, p_fake=verdict.p_fake, llr=verdict.llr,
-            interval=verdict.interval,
-            artifacts=overlay(job, "moved_copies.png", "Parts that are alike (yellow)", upright),
-            evidence=Evidence(values=_values(found), regions=regions, flags=(flag,)),
-        )  # fmt: skip
+        return spoken(job, found.score, _values(found), upright, _TITLE, regions, (flag,))
 
 
 def _plane(job: Job) -> tuple[NDArray[np.uint8], bool]:
@@ -83,7 +78,10 @@ def _values(found: Found) -> dict[str, Any]:
             "copy_keypoints": found.how.support,
             "copy_turned_degrees": round(float(np.degrees(np.angle(found.how.a))), 1),
             "copy_scale": round(abs(found.how.a), 3),
+            "copy_mirrored": found.how.mirrored,
         }
+    if found.equal:
+        values["copy_equal_blocks"] = found.equal
     if found.copy is not None:
         values |= {"copy_evidence_nats": round(found.copy.evidence, 1)}
     return values

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide_inference.detectors.moved_copies.candidates import Grey, Similarity, bilinear
+from bonafide_inference.detectors.moved_copies.candidates import Similarity
+from bonafide_inference.detectors.moved_copies.keypoints import Grey, bilinear
 from bonafide_inference.regions import components
 from numpy.typing import NDArray
 
@@ -32,6 +33,8 @@ SHOWN = 0.55
 """Correlation from which a place is shown as part of a confirmed copy."""
 ALONE = 0.5
 """1 - correlation must be below this share of 1 - the best nudged correlation."""
+MARGIN = 60
+"""Pixels around the keypoints of a candidate that are looked at."""
 OVERLAP = 0.35
 """Texture that overlaps itself by more than this share is repeated, not copied."""
 
@@ -74,8 +77,7 @@ def verify(residual: Grey, power: Grey, how: Similarity) -> Copy | None:
     ``residual``: the high-passed picture; ``power``: `box` of its square plus `FLOOR`. The mask holds places
     z whose image ``a·z + b`` looks alike.
     """
-    everything = slice(0, residual.shape[0]), slice(0, residual.shape[1])
-    aim, part = _aim(how, everything)
+    aim, part = _aim(how, _around(how, residual.shape), residual.shape)
     if aim.size < 100:
         return None
     own = _agreement(residual, power, part, aim)
@@ -90,11 +92,24 @@ def verify(residual: Grey, power: Grey, how: Similarity) -> Copy | None:
     return _measured(own, alone, how, residual.shape, (part[0].start, part[1].start))
 
 
-def _aim(how: Similarity, part: Part) -> tuple[NDArray[np.complex64], Part]:
+def _around(how: Similarity, shape: tuple[int, int]) -> Part:
+    """The box around the keypoints of a candidate, with a margin; everything without keypoints."""
+    if not how.places:
+        return slice(0, shape[0]), slice(0, shape[1])
+    z = np.array(how.places)
+    top, left = max(0, int(z.imag.min()) - MARGIN), max(0, int(z.real.min()) - MARGIN)
+    return (
+        slice(top, min(shape[0], int(z.imag.max()) + MARGIN)),
+        slice(left, min(shape[1], int(z.real.max()) + MARGIN)),
+    )
+
+
+def _aim(how: Similarity, part: Part, shape: tuple[int, int]) -> tuple[NDArray[np.complex64], Part]:
     """Where the places of ``part`` go, and the box of those that stay inside the picture."""
-    height, width = part[0].stop, part[1].stop
-    y, x = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
-    target = (how.a * (x[None, :] + 1j * y[:, None]) + how.b).astype(np.complex64)
+    height, width = shape
+    y = np.arange(part[0].start, part[0].stop, dtype=np.float32)
+    x = np.arange(part[1].start, part[1].stop, dtype=np.float32)
+    target = how.of(x[None, :] + 1j * y[:, None]).astype(np.complex64)
     inside = (
         (target.real >= 0) & (target.real <= width - 1) & (target.imag >= 0) & (target.imag <= height - 1)
     )
@@ -103,7 +118,10 @@ def _aim(how: Similarity, part: Part) -> tuple[NDArray[np.complex64], Part]:
         return target[:0], part
     box_ = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     target[~inside] = -1e6  # clipped to a corner: agrees with nothing
-    return target[box_], box_
+    top, left = part[0].start, part[1].start
+    return target[box_], (
+        slice(box_[0].start + top, box_[0].stop + top), slice(box_[1].start + left, box_[1].stop + left),
+    )  # fmt: skip
 
 
 def _crop(part: Part, aim: NDArray[np.complex64], own: Grey) -> tuple[Part, NDArray[np.complex64], Grey]:
@@ -167,7 +185,7 @@ def _image_of(mask: NDArray[np.bool_], how: Similarity) -> NDArray[Any]:
     if abs(how.a) < 1e-3:
         return np.zeros_like(mask)
     y, x = np.mgrid[:height, :width]
-    back = ((x + 1j * y) - how.b) / how.a
+    back = how.back().of(x + 1j * y)
     column, row = np.rint(back.real).astype(np.int64), np.rint(back.imag).astype(np.int64)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     return np.asarray(mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] & inside)

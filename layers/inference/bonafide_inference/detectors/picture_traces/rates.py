@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from bonafide_inference import base_rates
 
 __all__ = ["rate"]
 
@@ -21,15 +18,6 @@ _ELSEWHERE = {
 """Counts that came with the task (`shared/forensics.md`) and cannot be taken again from the material."""
 
 
-@lru_cache(maxsize=1)
-def _counts() -> dict[str, Any]:
-    counts: dict[str, Any] = json.loads(Path(__file__).with_name("rates.json").read_text("utf-8"))
-    return counts
-
-
 def rate(code: str) -> str:
     """The words for a flag's base rate."""
-    counts = _counts()
-    seen = counts["flags"].get(code, {})
-    words = ", ".join(f"{seen.get(name, 0)} of {size} {name}" for name, size in counts["groups"].items())
-    return words + _ELSEWHERE.get(code, "")
+    return base_rates.rate(code, base_rates.PICTURES) + _ELSEWHERE.get(code, "")

@@ -1,4 +1,7 @@
-"""Provenance: C2PA manifests, IPTC and XMP statements, and what cannot be checked. Evidence, no score."""
+"""Provenance: C2PA manifests, IPTC and XMP statements, and what cannot be checked.
+
+Facts; scored only where a manifest that holds says that a generator was at work (decision 0034).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from bonafide_inference.detectors.provenance.manifest import (
     read_store,
     trusted_by,
 )
-from bonafide_inference.detectors.provenance.story import outline, story_of
+from bonafide_inference.detectors.provenance.story import Story, outline, story_of
 from bonafide_inference.registry import Job
 from bonafide_inference.trustlists import TrustList, TrustListError, load
 
@@ -33,7 +36,7 @@ NOT_CHECKABLE = {kind.value: list(marks) for kind, marks in _MARKS.items()}
 
 
 class Provenance:
-    """See the card: ``inconclusive`` with facts; a statement is not a measurement."""
+    """See the card: facts, and a score when the file's own manifest says that it was generated."""
 
     def applies(self, media: MediaFacts) -> str | None:  # noqa: ARG002  (the protocol's)
         """Every kind of media."""
@@ -51,9 +54,8 @@ class Provenance:
         details: dict[str, Any] = {
             "c2pa": _told(store, facts, lists, problem), "not_checkable": NOT_CHECKABLE[job.media.kind.value],
         }  # fmt: skip
-        flags = fact_flags(store, facts)
+        flags, story = fact_flags(store, facts), story_of(store.tree)
         if store.state == "embedded":
-            story = story_of(store.tree)
             values |= {"c2pa_reading": story.reading, "c2pa_generator": story.generator}
             values["ai_generated_per_manifest"] = story.reading in ("generated", "generated_then_edited")
             details["c2pa"]["digital_source_types"] = {
@@ -62,14 +64,30 @@ class Provenance:
             flags = story_flags(story, facts) + flags
         statements, said = beside(job)
         details["statements"] = statements
-        return _finding(store, values, details, flags + said)
+        finding = _finding(store, values, details, flags + said)
+        return _scored(job, finding, story) if facts.holds and story.reading in _AGAINST else finding
+
+
+_AGAINST = ("generated", "generated_then_edited", "with_generated_parts")
+
+
+def _scored(job: Job, finding: Finding, story: Story) -> Finding:
+    """The finding with the counted ratio of declarations; without a calibration as it was."""
+    if job.manifest.calibration is None:
+        return finding
+    found = job.manifest.calibration.apply(1.0)
+    return finding.model_copy(update={
+        "outcome": Outcome.SCORED, "reason": None, "p_fake": found.p_fake, "llr": found.llr,
+        "interval": found.interval, "attribution": story.generator,
+        "detail": "The file's Content Credentials say that a generator made it or parts of it.",
+    })  # fmt: skip
 
 
 def _finding(store: Store, values: dict[str, Any], details: dict[str, Any], flags: list[Flag]) -> Finding:
     found = store.state in ("embedded", "remote", "unreadable") or bool(details["statements"])
     marks = ", ".join(str(mark) for mark in details["not_checkable"])
     words = (
-        "Statements about the origin were found; they are evidence, and no score is calibrated on them."
+        "Statements about the origin were found; none of them is scored."
         if found
         else "The file says nothing of its origin. Most files do not, and removing such statements is easy."
     )

@@ -73,6 +73,11 @@ class Facts:
     claim_well_formed: Checked = NOT_CHECKED
     credential: str = NOT_CHECKED
 
+    @property
+    def holds(self) -> bool:
+        """Whether what the manifest says was signed for this very content and is as it was signed."""
+        return self.content_bound is True and self.signature_valid is True and self.assertions_intact is True
+
 
 def read_store(path: str, mime: str, trust: TrustList | None = None) -> Store:
     """Read the manifest store of the file; nothing is fetched, whatever the file names.

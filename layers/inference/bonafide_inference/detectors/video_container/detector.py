@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, FrameScore, MediaFacts, Operation, Outcome
+from bonafide_inference.base_rates import counted
 from bonafide_inference.containers import FAMILIES, open_container, real_streams
 from bonafide_inference.detectors.video_container.headers import stream_encoders
 from bonafide_inference.plots import contact_sheet
@@ -19,7 +20,6 @@ __all__ = ["VideoContainer"]
 
 SHEET = 24
 """Frames on the contact sheet at most."""
-NOT_MEASURED = "0 of 14 genuine clips, all of them encoded again by data sets (benchmarks.forensics_traces)"
 
 
 @dataclass
@@ -111,21 +111,21 @@ def _clock_values(clock: Clock) -> dict[str, Any]:
 def _clock_flags(values: dict[str, Any], job: Job) -> list[Flag]:
     flags = []
     if values.get("irregular_share", 0) > job.manifest.thresholds["irregular_share"]:
-        flags.append(Flag(
-            code="irregular_frame_times", value=values["irregular_share"], base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "irregular_frame_times", value=values["irregular_share"],
             message="Frames do not come at a steady rate.",
             caveat="Phones and screen recorders vary their rate; dropped frames and cuts look the same.",
         ))  # fmt: skip
     longest, rate = values.get("longest_gap_s", 0.0), values.get("frames_per_s", 0.0)
     if rate and longest > max(1.0, 10 / rate):
-        flags.append(Flag(
-            code="gap_in_frame_times", value=longest, base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "gap_in_frame_times", value=longest,
             message=f"For {longest:.1f} s there is no frame.",
             caveat="Screen recorders write no frame while nothing moves; recorders drop frames.",
         ))  # fmt: skip
     if values["backward_timestamps"]:
-        flags.append(Flag(
-            code="timestamps_run_backward", value=values["backward_timestamps"], base_rate=NOT_MEASURED,
+        flags.append(counted(
+            "timestamps_run_backward", value=values["backward_timestamps"],
             message="Decoding times run backward, as when pieces are joined without re-encoding.",
             caveat="Broken recorders and stream captures do this too.",
         ))  # fmt: skip
@@ -139,15 +139,15 @@ def _file_flags(found: Recording, values: dict[str, Any], job: Job) -> list[Flag
         values["edit_lists"] = sum(len(track.edits) for track in found.iso.tracks)
         cut = sum(1 for track in found.iso.tracks if track.played_pieces > 1)
         if cut:
-            flags.append(Flag(
-                code="edit_list_with_cuts", value=cut, base_rate=NOT_MEASURED,
+            flags.append(counted(
+                "edit_list_with_cuts", value=cut,
                 message="An edit list plays a track in several pieces: there is material that is not shown.",
                 caveat="Trimming on a phone does this without touching the content.",
             ))  # fmt: skip
         joined = max((len(t.entries) for t in found.iso.tracks if t.handler in ("vide", "soun")), default=0)
         if joined > 1:
-            flags.append(Flag(
-                code="several_sample_descriptions", value=joined, base_rate=NOT_MEASURED,
+            flags.append(counted(
+                "several_sample_descriptions", value=joined,
                 message="One track holds pieces with different codec settings: joined without re-encoding.",
                 caveat="Some cameras and broadcasts change settings in the middle.",
             ))  # fmt: skip
@@ -163,8 +163,8 @@ def _track_flags(job: Job) -> list[Flag]:
     gap = abs(lasting["video"] - lasting["audio"])
     if not all(lasting.values()) or gap <= max(1.0, 0.05 * lasting["video"]):
         return []
-    return [Flag(
-        code="tracks_differ_in_length", value=round(gap, 3), base_rate=NOT_MEASURED,
+    return [counted(
+        "tracks_differ_in_length", value=round(gap, 3),
         message=f"Sound and picture differ in length by {gap:.1f} s.",
         caveat="Interrupted recordings, added music and careless cutting do this.",
     )]  # fmt: skip
@@ -179,8 +179,8 @@ def _duration_flags(values: dict[str, Any], job: Job) -> list[Flag]:
     gap = max(declared) - measured
     if abs(gap) <= max(job.manifest.thresholds["duration_gap_s"], 0.02 * measured):
         return []
-    return [Flag(
-        code="duration_mismatch", value=round(gap, 3), base_rate=NOT_MEASURED,
+    return [counted(
+        "duration_mismatch", value=round(gap, 3),
         message="A track's header and its packets disagree about the duration.",
         caveat="Interrupted recordings, edit lists and careless writers do this.",
     )]  # fmt: skip
