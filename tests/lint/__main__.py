@@ -144,7 +144,14 @@ def bandit() -> None:
 @lint
 def pip_check() -> None:
     """The pins agree with each other."""
-    run(sys.executable, "-m", "pip", "check", "--quiet")
+    pins = (ROOT / "layers/inference/requirements-weights.txt").read_text("utf-8").splitlines()
+    alone = {line.partition("==")[0] for line in pins if line and not line.startswith("#")}
+    try:
+        run(sys.executable, "-m", "pip", "check")
+    except LintError as error:  # wheels of which only the weights are used lack what they ask for
+        left = [line for line in str(error).splitlines() if line.strip() and line.split()[0] not in alone]
+        if left:
+            raise LintError("\n".join(left)) from error
 
 
 # ---- infrastructure --------------------------------------------------------------------------------
