@@ -17,6 +17,7 @@ from bonafide_inference.detectors.temporal_coherence.measure import Coherence, M
 from bonafide_inference.faces import FacesFound
 from bonafide_inference.frames import Burst, Frame
 from bonafide_inference.inspect import Refusal, inspect
+from PIL import Image
 
 from tests.unit.inference import makers
 from tests.unit.inference.video.making import face, film, piece, scene
@@ -86,7 +87,7 @@ def test_a_cut_is_found_and_not_blamed(tmp_path: Path) -> None:
 
 def test_presentation_attack_of_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
-    path.write_bytes(makers.picture("PNG", makers.Image.fromarray(face())))
+    path.write_bytes(makers.picture("PNG", Image.fromarray(face())))
     found = ask(path, tmp_path)["presentation_attack"]
     assert found.outcome is Outcome.SCORED
     assert found.p_fake is not None
@@ -124,7 +125,7 @@ def test_presentation_attack_abstains(
     picture: np.ndarray, outcome: Outcome, reason: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.png"
-    path.write_bytes(makers.picture("PNG", makers.Image.fromarray(picture)))
+    path.write_bytes(makers.picture("PNG", Image.fromarray(picture)))
     found = ask(path, tmp_path)["presentation_attack"]
     assert (found.outcome, found.reason) == (outcome, reason)
 
@@ -157,7 +158,7 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
 
 def test_a_picture_renamed_is_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "x.mp4"
-    path.write_bytes(makers.picture("PNG", makers.Image.fromarray(face())))
+    path.write_bytes(makers.picture("PNG", Image.fromarray(face())))
     found = ask(path, tmp_path)
     assert set(found) == {"presentation_attack"}
     assert found["presentation_attack"].evidence.frames == ()
@@ -223,7 +224,7 @@ def test_a_face_that_trembles_is_seen(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     calm = film(tmp_path / "a.mp4", [face(x=150 + n / 2, seed=n) for n in range(40)], fps=20)
     shaky = [
-        np.asarray(makers.Image.fromarray(face(x=150 + n / 2, seed=n)).rotate(float(rng.normal(0, 4))))
+        np.asarray(Image.fromarray(face(x=150 + n / 2, seed=n)).rotate(float(rng.normal(0, 4))))
         for n in range(40)
     ]
     pieces = [piece(path) for path in (calm, film(tmp_path / "b.mp4", shaky, fps=20))]
