@@ -17,6 +17,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from bonafide_inference.containers import FAMILIES, open_container, real_streams
 from bonafide_inference.jpegdct import Luma, read_luma
+from bonafide_inference.speech import Speech, read_speech
 
 __all__ = ["Frame", "Piece"]
 
@@ -47,6 +48,7 @@ class Piece:
         self._luma: list[Luma | None] = []
         self._frames: dict[tuple[float, int], list[Frame]] = {}
         self._waveforms: dict[tuple[int, float], NDArray[np.float32]] = {}
+        self._speech: Speech | None = None
 
     @property
     def span(self) -> tuple[float, float]:
@@ -80,38 +82,68 @@ class Piece:
     def sound(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
         """Stream the piece's sound: (seconds at its start, rate in Hz, float32 mono samples) block by block.
 
-        The item's channel is taken, or the mean of all. Values are as decoded: full scale is ±1, and float
-        formats may hold NaN or exceed it.
+        The item's channel is taken, or the mean of those asked for. Values are as decoded: full scale is ±1,
+        and float formats may hold NaN or exceed it.
         """
+        for begun, rate, planes in self.planes():
+            yield begun, rate, self.pick(planes)
+
+    def planes(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
+        """Stream all channels: (seconds at its start, rate in Hz, float32 (channels, n)), a second a block."""
         start, end = self.span
-        family = FAMILIES[self.media.format]
-        with open_container(self.path, family) as container:
+        kept: list[NDArray[np.float32]] = []
+        begun = 0.0
+        rate = 0
+        for moment, hertz, block in self._blocks():
+            first = max(0, round((start - moment) * hertz))
+            last = block.shape[1] if end == float("inf") else max(0, round((end - moment) * hertz))
+            if kept and (hertz != rate or len(block) != len(kept[0])):
+                yield begun, rate, np.concatenate(kept, axis=1)
+                kept = []
+            if first < min(last, block.shape[1]):
+                if not kept:
+                    begun, rate = moment + first / hertz, hertz
+                kept.append(block[:, first:last])
+            if sum(part.shape[1] for part in kept) >= rate > 0:
+                yield begun, rate, np.concatenate(kept, axis=1)
+                kept = []
+            if moment + block.shape[1] / hertz >= end:
+                break
+        if kept:
+            yield begun, rate, np.concatenate(kept, axis=1)
+
+    def _blocks(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
+        """Frames of the first sound track as float32 (channels, n), from a little before the start on."""
+        with open_container(self.path, FAMILIES[self.media.format]) as container:
             stream = real_streams(container)[1][0]
-            if start > SEEK_BEYOND_S:
-                container.seek(int(start * 1e6))
-            resampler = av.AudioResampler(format="fltp")
-            clock = 0.0
+            if self.span[0] > SEEK_BEYOND_S:
+                container.seek(int(self.span[0] * 1e6))
+            clock, form, resampler = 0.0, None, av.AudioResampler(format="fltp")
             for frame in self._decode(container, stream):
+                if form not in (None, (frame.sample_rate, frame.layout.name)):  # it changes on the way
+                    resampler = av.AudioResampler(format="fltp")
+                form = (frame.sample_rate, frame.layout.name)
                 for part in resampler.resample(frame):
                     clock = part.time if part.time is not None else clock
-                    samples = self._channel(part.to_ndarray())
-                    begun, clock = clock, clock + samples.size / part.sample_rate
-                    first = max(0, round((start - begun) * part.sample_rate))
-                    last = samples.size if end == float("inf") else round((end - begun) * part.sample_rate)
-                    if first < min(last, samples.size):
-                        yield (
-                            begun + first / part.sample_rate,
-                            part.sample_rate,
-                            samples[first : max(0, last)],
-                        )
-                if clock >= end:
-                    return
+                    yield clock, part.sample_rate, np.asarray(part.to_ndarray(), dtype=np.float32)
+                    clock += part.samples / part.sample_rate
 
-    def _channel(self, planes: NDArray[Any]) -> NDArray[np.float32]:
+    def pick(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The item's channel of a block of `planes`; without one the mean of the channels asked for.
+
+        A channel that there is not is silent: see `Speech.gate`.
+        """
         channel = self.item.channel
-        if channel is not None and channel < planes.shape[0]:
-            return np.asarray(planes[channel], dtype=np.float32)
-        return np.asarray(planes.mean(axis=0), dtype=np.float32)
+        if channel is not None:
+            return planes[channel] if channel < len(planes) else np.zeros(planes.shape[1], np.float32)
+        chosen = [k for k in self.options.channels or () if k < len(planes)]
+        return np.asarray((planes[chosen] if chosen else planes).mean(axis=0), dtype=np.float32)
+
+    def speech(self) -> Speech:
+        """The piece's sound as every speech detector takes it, read once."""
+        if self._speech is None:
+            self._speech = read_speech(self)
+        return self._speech
 
     def waveform(self, rate_hz: int, max_s: float = 600.0) -> NDArray[np.float32]:
         """The piece's sound at ``rate_hz``, mono float32, at most ``max_s`` seconds; NaN becomes 0."""
