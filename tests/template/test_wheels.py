@@ -19,6 +19,7 @@ from tests.helpers.template import ROOT
 
 CORE = ROOT / "layers/core/requirements.txt"
 INFERENCE = ROOT / "layers/inference/requirements.txt"
+BARE = ROOT / "layers/inference/requirements-bare.txt"
 GLIBC = 34  # Amazon Linux 2023, what python3.12 and python3.13 of Lambda stand on
 PYTHON = "3.13"
 
@@ -43,13 +44,14 @@ def platforms(machine: str) -> list[str]:
     return [word for tag in [*tags, f"manylinux2014_{machine}"] for word in ("--platform", tag)]
 
 
-def resolve(files: list[Path], machine: str) -> list[dict[str, Any]]:
+def resolve(files: list[Path], machine: str, *flags: str) -> list[dict[str, Any]]:
     """Return what pip would install from ``files``: name, version and the wheel's address."""
     requirements = [word for file in files for word in ("-r", str(file))]
     done = pip(
         "install",
         "--dry-run",
         "--quiet",
+        *flags,
         "--ignore-installed",
         "--only-binary=:all:",
         "--target=/nonexistent",
@@ -93,6 +95,8 @@ def test_every_pin_is_a_wheel(machine: str) -> None:
     versions = {one["name"]: one["version"] for one in found}
     assert pins(CORE).items() <= versions.items()
     assert pins(INFERENCE).items() <= versions.items()
+    found += resolve([BARE], machine, "--no-deps")
+    assert pins(BARE).items() <= {one["name"]: one["version"] for one in found}.items()
     foreign = [one["wheel"] for one in found if "any.whl" not in one["wheel"] and machine not in one["wheel"]]
     assert foreign == []
 

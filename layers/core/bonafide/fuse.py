@@ -3,8 +3,8 @@
 Windows of one model are fused by their median LLR, so that one bad window cannot decide; different models
 of an operation by the mean of their LLRs, which does not count dependent evidence twice (weights fitted
 on held-out sources come with learned models). Where the models of an operation look for different traces
-(`ANY_TRACE`), by the mean of their likelihood *ratios*: one trace is enough (decision 0014). The interval
-spans all fused models, so disagreement widens it. Shadow models are shown, never fused. Silence is never
+(`ANY_TRACE`), by the mean of their likelihood *ratios*: one trace is enough (decision 0014); so are the
+channels of a recording, one of which may be forged (decision 0040). The interval spans all fused models, so disagreement widens it. Shadow models are shown, never fused. Silence is never
 "genuine".
 """
 
@@ -111,9 +111,8 @@ def _combine(scored: Sequence[Finding], any_trace: bool) -> tuple[float, Interva
     by_model: dict[ModelRef | None, list[Finding]] = {}
     for finding in scored:
         by_model.setdefault(finding.model, []).append(finding)
-    medians = [median(_llr(f) for f in group) for group in by_model.values()]
-    lows = [median(f.interval.low if f.interval else f.p_fake or 0.0 for f in g) for g in by_model.values()]
-    highs = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in g) for g in by_model.values()]
+    voices = [_one_voice(group) for group in by_model.values()]
+    medians, lows, highs = (list(column) for column in zip(*voices, strict=True))
     if any_trace:
         llr = _mixed(medians)
         low, high = (probability(_mixed([_logit(p) for p in ends])) for ends in (lows, highs))
@@ -123,6 +122,20 @@ def _combine(scored: Sequence[Finding], any_trace: bool) -> tuple[float, Interva
     scores = [probability(value) for value in medians]
     interval = Interval(low=min(low, p_fake), high=max(high, p_fake))
     return llr, interval, (max(scores) - min(scores) if len(scores) > 1 else None)
+
+
+def _one_voice(group: Sequence[Finding]) -> tuple[float, float, float]:
+    """Return (LLR, low, high) of one model: the median of a channel's windows, any one of the channels."""
+    channels: dict[int | None, list[Finding]] = {}
+    for finding in group:
+        channels.setdefault(finding.channel, []).append(finding)
+    low = [median(f.interval.low if f.interval else f.p_fake or 0.0 for f in c) for c in channels.values()]
+    high = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in c) for c in channels.values()]
+    llr = [median(_llr(f) for f in c) for c in channels.values()]
+    if len(channels) == 1:
+        return llr[0], low[0], high[0]
+    ends = (probability(_mixed([_logit(p) for p in side])) for side in (low, high))
+    return _mixed(llr), *ends
 
 
 def _mixed(llrs: Sequence[float]) -> float:

@@ -117,7 +117,7 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-DetectorKind = Literal["image", "audio", "video", "file"]
+DetectorKind = Literal["image", "audio", "video", "file", "text"]
 """The detector function (`functions/detect_<kind>`) that a work item is for."""
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -195,6 +195,7 @@ class Options(Word):
         None, max_length=64, description="0-based audio channels; all when absent."
     )
     mix_channels: bool = Field(False, description="Mix these channels into one, reported as channel 0.")
+    frame_length_s: float = Field(2.0, ge=1, le=4, description="Seconds of speech that are scored at once.")
     max_video_fps: float | None = Field(None, gt=0, le=60, description="Sample no more frames a second.")
     max_video_s: float | None = Field(None, gt=0, description="Analyse no more video than this.")
     extract_images: bool = Field(False, description="Give the pictures of a PDF as artifacts, within bounds.")

@@ -118,14 +118,16 @@ class Piece:
             stream = real_streams(container)[1][0]
             if self.span[0] > SEEK_BEYOND_S:
                 container.seek(int(self.span[0] * 1e6))
-            clock, form, resampler = 0.0, None, av.AudioResampler(format="fltp")
+            # Packed: PyAV reads beyond its planes (and dies) in planar frames of more than eight channels.
+            clock, form, resampler = 0.0, None, av.AudioResampler(format="flt")
             for frame in self._decode(container, stream):
                 if form not in (None, (frame.sample_rate, frame.layout.name)):  # it changes on the way
-                    resampler = av.AudioResampler(format="fltp")
+                    resampler = av.AudioResampler(format="flt")
                 form = (frame.sample_rate, frame.layout.name)
                 for part in resampler.resample(frame):
                     clock = part.time if part.time is not None else clock
-                    yield clock, part.sample_rate, np.asarray(part.to_ndarray(), dtype=np.float32)
+                    packed = part.to_ndarray().reshape(part.samples, part.layout.nb_channels)
+                    yield clock, part.sample_rate, np.ascontiguousarray(packed.T, dtype=np.float32)
                     clock += part.samples / part.sample_rate
 
     def pick(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,6 +20,8 @@ SILENT_DBFS = -65.0
 """A frame below this is silence."""
 BAND_DB = 65.0
 """The band ends where the long-term spectrum has fallen by this much below its peak."""
+BETWEEN = 0.15
+"""Below this probability of speech a frame tells of the noise; above it, it may be a breath or a tail."""
 LAG = 6
 """Frames (192 ms) over which music holds its notes and speech does not."""
 WINDOW = np.hanning(FRAME).astype(np.float32)
@@ -70,7 +72,7 @@ class Meter:
         self._spectra = np.zeros((2, FRAME // 2 + 1))  # of speech, of the rest that sounds
         self._counts = np.zeros(2, np.int64)
         self._levels: list[NDArray[np.float32]] = []
-        self._speech: list[NDArray[np.bool_]] = []
+        self._speech: list[NDArray[np.float32]] = []
         self._likeness = self._compared = 0.0
 
     def native(self, block: NDArray[np.float32], rate_hz: int, channels: int) -> NDArray[np.float32]:
@@ -101,7 +103,7 @@ class Meter:
         level = 10 * np.log10(np.maximum((flat**2).mean(axis=1), 1e-12))
         sounding, voiced = level > SILENT_DBFS, speech >= 0.5
         self._levels.append(level)
-        self._speech.append(voiced)
+        self._speech.append(speech)
         for place, chosen in enumerate((voiced & sounding, ~voiced & sounding)):
             self._spectra[place] += power[chosen].sum(axis=0)
             self._counts[place] += int(chosen.sum())
@@ -144,13 +146,13 @@ class Meter:
             return 0.0
         smooth = np.convolve(spectrum, np.ones(5) / 5, "same")
         heard = np.flatnonzero(smooth > smooth.max() * 10 ** (-BAND_DB / 10))
-        return float((heard[-1] + 1) * 16_000 / FRAME)
+        return min(float((heard[-1] + 1) * 16_000 / FRAME), self.rate_hz / 2)
 
     def _snr(self, levels: NDArray[np.float32]) -> float | None:
-        voiced = np.concatenate(self._speech) if self._speech else np.zeros(0, np.bool_)
-        if voiced.sum() < 8:
+        speech = np.concatenate(self._speech) if self._speech else np.zeros(0, np.float32)
+        voiced, between = levels[speech >= 0.5], levels[speech < BETWEEN]
+        if voiced.size < 8 or between.size < 8:
             return None
-        between = levels[~voiced] if (~voiced).sum() >= 16 else np.sort(levels)[: max(1, levels.size // 20)]
         noise = float((10 ** (between / 10)).mean())
-        speech = float((10 ** (levels[voiced] / 10)).mean())
-        return float(10 * np.log10(max(speech - noise, 1e-12) / max(noise, 1e-12)))
+        loud = float((10 ** (voiced / 10)).mean())
+        return float(10 * np.log10(max(loud - noise, 1e-12) / max(noise, 1e-12)))

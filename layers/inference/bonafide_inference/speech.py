@@ -355,6 +355,6 @@ class _Twins:
     def found(self) -> int | None:
         """The lowest such channel."""
         for k, (mine, other, both) in sorted(self.sums.items()):
-            if mine > 0 and both * both >= self.ALIKE * mine * other:
+            if mine > 0 < other and both * both >= self.ALIKE * mine * other:
                 return k
         return None

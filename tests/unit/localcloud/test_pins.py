@@ -13,7 +13,7 @@ import pytest
 
 from localcloud.cloud import ROOT
 
-FILES = [*sorted(ROOT.glob("requirements/*.txt")), *sorted(ROOT.glob("layers/*/requirements.txt"))]
+FILES = [*sorted(ROOT.glob("requirements/*.txt")), *sorted(ROOT.glob("layers/*/requirements*.txt"))]
 # What another package brings, at a version fixed with it.
 BROUGHT = {"botocore": "boto3", "urllib3": "boto3"}
 
@@ -55,7 +55,10 @@ def _third_party(*folders: str) -> set[str]:
     ("folders", "files"),
     [
         (("layers/core", "functions"), ("layers/core/requirements.txt",)),
-        (("layers/inference",), ("layers/inference/requirements.txt",)),
+        (
+            ("layers/inference",),
+            ("layers/inference/requirements.txt", "layers/inference/requirements-bare.txt"),
+        ),
         (
             ("localcloud",),
             ("requirements/local.txt", "layers/core/requirements.txt", "layers/inference/requirements.txt"),
