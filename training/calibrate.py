@@ -10,7 +10,14 @@ import numpy as np
 from bonafide_inference.calibration import Platt
 from numpy.typing import NDArray
 
-__all__ = ["Confidence", "balanced_weights", "confidence", "expected_calibration_error", "fit_platt", "leave_out"]
+__all__ = [
+    "Confidence",
+    "balanced_weights",
+    "confidence",
+    "expected_calibration_error",
+    "fit_platt",
+    "leave_out",
+]
 
 Array = NDArray[Any]
 MOST_LLR = 4.6
@@ -18,7 +25,7 @@ MOST_LLR = 4.6
 
 
 def balanced_weights(labels: Array, groups: Sequence[Any]) -> NDArray[np.float64]:
-    """A weight a clip: both classes half, within a class every source in proportion to the root of its size."""
+    """A weight a clip: both classes half, within a class every source by the root of its size."""
     keys = np.array([f"{int(label)}/{group}" for label, group in zip(labels, groups, strict=True)])
     weights = np.zeros(len(keys))
     for key in np.unique(keys):
@@ -111,7 +118,9 @@ def leave_out(scores: Array, labels: Array, groups: Sequence[Any]) -> Judged:
     return Judged(p, low, high)
 
 
-def expected_calibration_error(p: Array, labels: Array, weights: Array | None = None, bins: int = 10) -> float:
+def expected_calibration_error(
+    p: Array, labels: Array, weights: Array | None = None, bins: int = 10
+) -> float:
     """Mean distance of probability and frequency over equal bins of [0, 1], by weight."""
     weights = np.ones(len(p)) if weights is None else weights
     cell = np.minimum((np.asarray(p) * bins).astype(int), bins - 1)
@@ -135,7 +144,7 @@ class Confidence:
 
 
 def confidence(judged: Judged, labels: Array, groups: Sequence[Any], at: float = 0.85) -> Confidence:
-    """Count verdicts at the default policy: p beyond ``at`` with the interval on the same side of one half."""
+    """Count verdicts of the default policy: p beyond ``at``, the interval on the same side of one half."""
     names, labels = np.asarray(groups), np.asarray(labels).astype(bool)
     accused = (judged.p >= at) & (judged.low > 0.5)
     cleared = (judged.p <= 1 - at) & (judged.high < 0.5)

@@ -29,6 +29,11 @@ class Clip:
     clear: bool
 
     @property
+    def name(self) -> str:
+        """Path within the material."""
+        return "/".join(self.path.parts[-4:])
+
+    @property
     def kind(self) -> str:
         """Name of its row in the tables: the repository of genuine speech, the generator of synthetic."""
         return self.generator if self.synthetic else self.group

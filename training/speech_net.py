@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,19 +13,28 @@ __all__ = ["BINS", "FRAME", "HOP", "VoiceNet", "spectrogram"]
 FRAME, HOP, BINS = 512, 160, 256
 FLOOR = 1e-7
 """Added to the power spectrum of a signal of unit power (about -60 dB of a loud bin's level)."""
+SCALE = 0.4
+WEAK = 5e-4
+"""Where the power is below this the group delay, which is noise there, is damped towards 0."""
 
 
 def spectrogram(sound: Tensor) -> Tensor:
-    """Log power of (batch, samples) at 16 kHz: (batch, 1, 256 bins, frames), mean over time subtracted.
+    """Two planes of (batch, samples) at 16 kHz: (batch, 2, 256 bins, frames). See `features.spectrogram`.
 
-    The bin at 0 Hz is left out. The level of the whole window is set to one before, so gain has no effect.
+    The first is log power less its mean over time, the second the group delay (how far from the frame's
+    middle the energy of a bin lies), squeezed to -1..1. The bin at 0 Hz is left out; gain has no effect.
     """
     sound = sound / (sound.square().mean(dim=1, keepdim=True).sqrt() + 1e-6)
     window = torch.hann_window(FRAME, periodic=True)
-    spectrum = torch.stft(sound, FRAME, HOP, window=window, center=False, return_complex=True)[:, 1:]
-    power = (spectrum.real.square() + spectrum.imag.square()) / FRAME
-    level = torch.log(power + FLOOR * FRAME)
-    return (level - level.mean(dim=2, keepdim=True)).unsqueeze(1) * 0.4
+    ramp = window * (torch.arange(FRAME, dtype=torch.float32) - FRAME // 2)
+    plain, ramped = (
+        torch.stft(sound, FRAME, HOP, window=shape, center=False, return_complex=True)[:, 1:]
+        for shape in (window, ramp)
+    )
+    power = plain.real.square() + plain.imag.square()
+    level = torch.log(power / FRAME + FLOOR * FRAME)
+    delay = (plain.real * ramped.real + plain.imag * ramped.imag) / (power + FRAME * WEAK)
+    return torch.stack([(level - level.mean(dim=2, keepdim=True)) * SCALE, torch.tanh(delay / 64)], dim=1)
 
 
 class _Block(nn.Module):
@@ -35,18 +46,19 @@ class _Block(nn.Module):
         self.norm1 = nn.BatchNorm2d(outside)
         self.second = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(outside)
-        self.short = nn.Conv2d(inside, outside, 1, bias=False)
-        self.stride = stride
+        self.short = nn.Conv2d(inside, outside, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm2(self.second(functional.relu(self.norm1(self.first(x)))))
-        return functional.relu(y + self.short(functional.avg_pool2d(x, self.stride, ceil_mode=True)))
+        return functional.relu(y + self.short(x))
 
 
 class VoiceNet(nn.Module):
     """(batch, planes, 256, frames) to (logit of "synthetic" (batch,), embedding (batch, width))."""
 
-    def __init__(self, planes: int = 1, widths: tuple[int, ...] = (24, 40, 56, 80), drop: float = 0.3) -> None:
+    def __init__(
+        self, widths: tuple[int, ...] = (24, 32, 48, 64), planes: int = 2, drop: float = 0.3
+    ) -> None:
         super().__init__()
         stem, *rest = widths
         self.stem = nn.Sequential(
@@ -54,7 +66,7 @@ class VoiceNet(nn.Module):
         )
         sizes = [stem, *rest]
         self.body = nn.Sequential(
-            *(_Block(a, b, (2, 2) if i < 2 else (2, 1)) for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)))
+            *(_Block(a, b, (2, 2) if i < 2 else (2, 1)) for i, (a, b) in enumerate(itertools.pairwise(sizes)))
         )
         last = sizes[-1]
         self.bands = nn.Conv2d(last, 1, 1)
@@ -63,6 +75,7 @@ class VoiceNet(nn.Module):
         self.out = nn.Linear(64, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
         y = self.body(self.stem(x))
         weight = torch.softmax(self.bands(y).flatten(2), dim=2)
         flat = y.flatten(2)
