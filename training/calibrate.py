@@ -22,6 +22,8 @@ __all__ = [
 Array = NDArray[Any]
 MOST_LLR = 4.6
 """No LLR beyond ±4.6 (p of 0.99): some thousand clips of some tens of sources support no more."""
+TAIL = 0.1
+"""Share of the favoured class in the tail that bounds the LLR on its side."""
 
 
 def balanced_weights(labels: Array, groups: Sequence[Any]) -> NDArray[np.float64]:
@@ -41,6 +43,9 @@ def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int =
     The first is a bootstrap over sources. The second is a random effect on the offset: for every source and
     class the shift that fits it best, its variance less the variance of estimating it (method of moments,
     DerSimonian & Laird 1986). A new source draws a new shift, so an interval without it would be too narrow.
+
+    A line goes on for ever, evidence does not: some generators are not heard at all, however genuine they
+    score. So the LLR stays within the likelihood ratios of the two tails as they were found.
     """
     scores, labels = np.asarray(scores, float), np.asarray(labels).astype(int)
     names = np.asarray(groups)
@@ -56,8 +61,10 @@ def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int =
             draws.append(_logistic(scores[pick], labels[pick], balanced_weights(labels[pick], names[pick])))
     covariance = np.cov(np.array(draws).T)
     shift = between_sources(slope * scores + offset, labels, names)
+    low, high = tails(scores, labels, weights)
     return Platt(
-        kind="platt", slope=round(slope, 5), offset=round(offset, 5), llr_low=-MOST_LLR, llr_high=MOST_LLR,
+        kind="platt", slope=round(slope, 5), offset=round(offset, 5),
+        llr_low=round(low, 4), llr_high=round(high, 4),
         covariance=(
             round(float(covariance[0, 0]), 6), round(float(covariance[0, 1]), 6),
             round(float(covariance[1, 1] + shift), 6),
@@ -65,9 +72,23 @@ def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int =
     )  # fmt: skip
 
 
+def tails(scores: Array, labels: Array, weights: Array) -> tuple[float, float]:
+    """Log ratios of the classes' weights below the `TAIL` quantile of genuine and above that of synthetic."""
+    found = []
+    for favoured, sign in ((0, 1.0), (1, -1.0)):
+        turned, mine = sign * scores, labels == favoured
+        order = np.argsort(turned[mine])
+        share = np.cumsum(weights[mine][order]) / weights[mine].sum()
+        edge = turned[mine][order][int(np.searchsorted(share, TAIL))]
+        inside = turned <= edge
+        ratio = (weights[~mine & inside].sum() / weights[~mine].sum() + 5e-3) / TAIL
+        found.append(float(np.log(min(1.0, ratio))))
+    return max(-MOST_LLR, found[0]), min(MOST_LLR, -found[1])
+
+
 def between_sources(llrs: Array, labels: Array, groups: Array) -> float:
-    """Variance (nats²) of the mean LLR from source to source within a class, less what sampling explains."""
-    total, weight = 0.0, 0
+    """Variance (nats²) of the mean LLR from source to source, less sampling, of the class with more."""
+    found = []
     for label in (0, 1):
         means, errors = [], []
         for name in np.unique(groups[labels == label]):
@@ -76,9 +97,8 @@ def between_sources(llrs: Array, labels: Array, groups: Array) -> float:
                 means.append(some.mean())
                 errors.append(some.var(ddof=1) / len(some))
         if len(means) >= 3:
-            total += max(0.0, float(np.var(means, ddof=1) - np.mean(errors))) * len(means)
-            weight += len(means)
-    return total / weight if weight else 1.0
+            found.append(max(0.0, float(np.var(means, ddof=1) - np.mean(errors))))
+    return max(found, default=1.0)
 
 
 def _logistic(scores: Array, labels: Array, weights: Array) -> tuple[float, float]:
