@@ -197,6 +197,7 @@ def local_parameters(cloud: LocalCloud) -> dict[str, str]:
         "InlineLimitBytes": str(500 * 1024**2),  # nothing here limits a request: as much as any vendor takes
         "PublicBaseUrl": cloud.base_url,
         "LogRetentionDays": "1",
+        "TranscriptionEngine": "pocketsphinx",  # nothing is sent anywhere
         "MaxItems": str(max(4, 2 * cores())),
     }
 

@@ -33,6 +33,8 @@ BARE_RESOURCE = {
     ("WorkflowRole", "logs:PutResourcePolicy"),
     ("WorkflowRole", "logs:DescribeResourcePolicies"),
     ("WorkflowRole", "logs:DescribeLogGroups"),
+    # Its only resources are terminologies and parallel data, which a plain translation has none of.
+    ("DetectTextFunctionRole", "translate:TranslateText"),
 }
 # AWS managed policies that SAM gives every function and that cannot be had narrower without a hand-made role:
 # "write your log" (the role may name any log group) and "write your trace" (X-Ray has no resources).

@@ -14,7 +14,9 @@ CORE = ROOT / "layers" / "core" / "bonafide"
 INFERENCE = ROOT / "layers" / "inference" / "bonafide_inference"
 FUNCTIONS = ROOT / "functions"
 
-ADAPTERS = {"bus.py", "keys.py", "media.py", "queue.py", "secrets.py", "workflow.py"}  # and store/
+ADAPTERS = {  # and store/
+    "bus.py", "keys.py", "media.py", "queue.py", "secrets.py", "speech_to_text.py", "workflow.py",
+}  # fmt: skip
 AWS = {"boto3", "botocore"}
 HEAVY = {"numpy", "onnxruntime", "av", "scipy", "PIL", "cv2"}
 HANDLER_LINES, FILE_LINES, FUNCTION_LINES = 60, 400, 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,6 +44,8 @@ class Settings(BaseModel):
     fetch_timeout_s: int = 120
     retention_days: int = Field(30, ge=1, description="Rows and media live this long.")
     max_items: int = Field(40, description="Work items that run at once.")
+    transcription_engine: Literal["amazon", "pocketsphinx"] = "pocketsphinx"
+    transcription_prefix: str = Field("bonafide-", description="How the names of Amazon's jobs begin.")
 
 
 @lru_cache(maxsize=1)

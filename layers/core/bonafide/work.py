@@ -21,7 +21,7 @@ from bonafide.settings import settings
 from bonafide.store import analyses
 from bonafide.telemetry import MetricUnit, logger, metrics
 
-__all__ = ["detect", "inspect", "usage"]
+__all__ = ["Look", "RunItem", "answer", "detect", "inspect", "usage"]
 
 Json = dict[str, Any]
 
@@ -40,6 +40,7 @@ class Refusing(Protocol):
 
 Inspect = Callable[[str], "MediaFacts | Refusing"]
 RunItem = Callable[[str, MediaFacts, WorkItem, Options, str], Sequence[Finding]]
+Look = Callable[[Analysis, WorkItem, Path], Sequence[Finding]]
 
 
 def usage(started: float) -> Json:
@@ -100,7 +101,19 @@ def _inspect_media(
 
 
 def detect(event: Json, run_item: RunItem) -> Json:
-    """Run one work item: ``{item, findings_key, usage}``. Findings and artifacts go to the bucket."""
+    """Run the detectors on one work item: ``{item, findings_key, usage}``."""
+
+    def look(analysis: Analysis, item: WorkItem, folder: Path) -> Sequence[Finding]:
+        assert analysis.media is not None  # `answer` has seen to it
+        assert analysis.media_ref is not None
+        media.download(analysis.media_ref, folder / "media")
+        return run_item(str(folder / "media"), analysis.media, item, analysis.options, str(folder))
+
+    return answer(event, look)
+
+
+def answer(event: Json, look: Look) -> Json:
+    """Have one work item looked at: ``{item, findings_key, usage}``. Findings, artifacts go to the bucket."""
     started = time.perf_counter()
     tenant, analysis_id = event["tenant"], event["analysis_id"]
     logger.append_keys(analysis_id=analysis_id, tenant=tenant)
@@ -115,12 +128,10 @@ def detect(event: Json, run_item: RunItem) -> Json:
     ):
         return silent | {"usage": usage(started)}
     with _workdir() as folder:
-        path = folder / "media"
         try:
-            media.download(analysis.media_ref, path)
+            found = look(analysis, item, folder)
         except FileNotFoundError:  # erased while this item waited
             return silent | {"usage": usage(started)}
-        found = run_item(str(path), analysis.media, item, analysis.options, str(folder))
         looked_up = [known.lookup(tenant, finding, item.id) for finding in found]
         kept = [_keep(finding, tenant, analysis_id, item.id) for finding in looked_up]
     key = media.work_key(tenant, analysis_id, f"{item.id}.json")
