@@ -24,6 +24,10 @@ MOST_LLR = 4.6
 """No LLR beyond ±4.6 (p of 0.99): some thousand clips of some tens of sources support no more."""
 TAIL = 0.1
 """Share of the favoured class in the tail that bounds the LLR on its side."""
+PURE = float(np.log(0.05 / 0.95))
+"""Log ratio that the lowest tenth must reach before a low score may clear a voice: one error in twenty."""
+UNDECIDED = -1.6
+"""Lowest LLR otherwise: p of 0.17, short of the default policy's "genuine"."""
 
 
 def balanced_weights(labels: Array, groups: Sequence[Any]) -> NDArray[np.float64]:
@@ -45,7 +49,8 @@ def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int =
     DerSimonian & Laird 1986). A new source draws a new shift, so an interval without it would be too narrow.
 
     A line goes on for ever, evidence does not: some generators are not heard at all, however genuine they
-    score. So the LLR stays within the likelihood ratios of the two tails as they were found.
+    score. So the LLR stays within the likelihood ratios of the two tails as they were found, and above
+    `UNDECIDED` as long as the lower tail is not `PURE` in 95 of 100 draws of sources.
     """
     scores, labels = np.asarray(scores, float), np.asarray(labels).astype(int)
     names = np.asarray(groups)
@@ -54,14 +59,17 @@ def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int =
     rng = np.random.default_rng(seed)
     unique = np.unique(names)
     rows = {name: np.flatnonzero(names == name) for name in unique}
-    draws = []
+    draws, lows = [], []
     for _ in range(rounds):
         pick = np.concatenate([rows[name] for name in rng.choice(unique, len(unique))])
         if 0 < labels[pick].sum() < len(pick):
-            draws.append(_logistic(scores[pick], labels[pick], balanced_weights(labels[pick], names[pick])))
+            again = balanced_weights(labels[pick], names[pick])
+            draws.append(_logistic(scores[pick], labels[pick], again))
+            lows.append(tails(scores[pick], labels[pick], again)[0])
     covariance = np.cov(np.array(draws).T)
     shift = between_sources(slope * scores + offset, labels, names)
     low, high = tails(scores, labels, weights)
+    low = low if float(np.quantile(lows, 0.95)) <= PURE else max(low, UNDECIDED)
     return Platt(
         kind="platt", slope=round(slope, 5), offset=round(offset, 5),
         llr_low=round(low, 4), llr_high=round(high, 4),

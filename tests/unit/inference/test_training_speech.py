@@ -123,13 +123,18 @@ class TestCalibration:
         assert wild.high - wild.low > calm.high - calm.low
         assert wild.low < 0.5
 
+    def test_a_low_score_clears_only_where_nothing_synthetic_scores_low(self) -> None:
+        scores, labels, groups = scored(0.0)
+        assert calibrate.fit_platt(scores, labels, groups).apply(-9.0).llr == calibrate.UNDECIDED
+        assert calibrate.fit_platt(scores + 6 * labels, labels, groups).apply(-9.0).llr <= calibrate.PURE
+
     def test_a_source_is_judged_without_itself(self) -> None:
         scores, labels, groups = scored(0.0)
         judged = calibrate.leave_out(scores, labels, groups)
         assert calibrate.expected_calibration_error(judged.p, labels) < 0.08
         counted = calibrate.confidence(judged, labels, groups)
         assert counted.error < 0.1
-        assert counted.decided > 0.3
+        assert counted.decided > 0.1
         assert set(counted.false_alarms) == {f"s{n}" for n in range(0, 12, 2)}
 
     def test_ece(self) -> None:
