@@ -6,11 +6,14 @@ import csv
 from pathlib import Path
 
 import av
+import bonafide_inference
 import numpy as np
 import pytest
+from bonafide_inference.models import load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import speech as bench
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
 from training import calibrate, channels, speech_figures, train
@@ -168,6 +171,35 @@ class TestFigures:
         p = np.array([0.95, 0.9, 0.55, 0.45, 0.05])
         curve = speech_figures.risk_coverage(p, np.array([1, 1, 0, 1, 0]), (0.6, 1.0))
         assert curve == [(0.6, 0.0), (1.0, 0.4)]
+
+
+class TestBenchmark:
+    model = load(str(Path(bonafide_inference.__file__).parent / "detectors" / "synthetic_speech"))
+
+    def scored(self, raw: list[float], gates: list[str]) -> bench.Scored:
+        clips = [clip("a", n % 2 == 1, n) for n in range(len(raw))]
+        values = np.array(raw)
+        shifts = self.model.manifest.thresholds
+        versions = {"clean": values}
+        versions |= {f"probe_{name}": values + shifts[f"shift_{name}"] for name in ("telephone", "coarse")}
+        return bench.Scored(clips, versions, np.zeros(len(raw)), gates)
+
+    def test_refusals_are_the_detectors(self) -> None:
+        scored = self.scored([9.0, 9.0, 9.0], ["", "music", ""])
+        scored.raw["probe_coarse"][2] = -9.0
+        judged, refusals = bench.judge(self.model, scored)
+        assert refusals == ["", "music", "unstable"]
+        assert judged.p[0] > 0.85
+
+    def test_an_accused_source_fails_the_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        guilty = self.scored([9.0, 9.0] * 6, [""] * 12)
+        assert not bench.verdicts(self.model, guilty)
+        assert "worst source of genuine speech 1.000" in capsys.readouterr().out
+
+    def test_needs_material(self, tmp_path: Path) -> None:
+        with pytest.raises(SystemExit) as caught:
+            bench.main(["--data", str(tmp_path)])
+        assert caught.value.code == 2
 
 
 class TestNetwork:
