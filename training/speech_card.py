@@ -90,6 +90,7 @@ def card(heard: Heard, waves: Waves, table: dict[str, Any], other: dict[str, flo
     columns = [("release `clear` (shipped)", first), ("`clear` and `unstated`", other)]
     if not clear:
         columns = [("release `clear`", other), ("`clear` and `unstated` (shipped)", first)]
+    columns = [(name, column) for name, column in columns if column]
     lines = [
         INTRODUCTION.format(version=VERSION),
         "| leave-source-out | " + " | ".join(n for n, _ in columns) + " |",
@@ -153,12 +154,14 @@ with the reason: `too_little_speech` (under 3 s), the gates of the sound (`music
 after a telephone band or a coarse codec). Evidence: LLR of each window, raw scores, the figures of the
 sound.
 
-Three small residual networks (131 000 parameters each, three seeds) on two planes, linear in frequency: log
-power less its mean over time, and group delay. Figures of sources that they were trained on come from four
-further networks of the same recipe, each trained without a quarter of the sources. Both classes went
-through the same random channels (room, equaliser, noise, band limit, resampling, telephone, MP3, Opus, AAC,
-AMR, G.722). The calibration is a line fitted on scores of sources not trained on; its
-interval holds the variance from source to source, so a middling score decides nothing. Made again by
+Three small residual networks (131 000 parameters each, of different seeds and lengths of training) on two
+planes, linear in frequency: log power less its mean over time, and group delay. They were trained on the rows
+of release `clear`; `ARGS=--unstated` trains on the others too. Figures of sources that they were trained on
+come from four further networks of the same recipe, each without a quarter of these sources; all other
+sources are judged by the three, which were chosen of five on them. Both classes went through the same random
+channels (room, equaliser, noise, band limit, resampling, telephone, MP3, Opus, AAC, AMR, G.722). The
+calibration is a line fitted on scores of sources not trained on; its interval holds the variance from source
+to source, so a middling score decides nothing; a low score never clears a voice. Made again by
 `make train MODEL=synthetic_speech` (decision 0043), measured by `make bench-speech`.
 """
 
