@@ -70,11 +70,11 @@ class Engines:
         handler: Callable[[Json], Json] = getattr(self, f"_{operation}")
         return _response(request, 200, handler(asked))
 
-    def _StartTranscriptionJob(self, asked: Json) -> Json:  # noqa: N802  (AWS's name)
+    def _StartTranscriptionJob(self, asked: Json) -> Json:
         self.jobs[asked["TranscriptionJobName"]] = asked
         return {"TranscriptionJob": {"TranscriptionJobName": asked["TranscriptionJobName"]}}
 
-    def _GetTranscriptionJob(self, asked: Json) -> Json:  # noqa: N802
+    def _GetTranscriptionJob(self, asked: Json) -> Json:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         job = self.jobs[asked["TranscriptionJobName"]]
         if state == "COMPLETED":
@@ -82,11 +82,11 @@ class Engines:
             s3.put_object(Bucket=job["OutputBucketName"], Key=job["OutputKey"], Body=json.dumps(self.says))
         return {"TranscriptionJob": {"TranscriptionJobStatus": state, "FailureReason": "cannot be read"}}
 
-    def _DeleteTranscriptionJob(self, asked: Json) -> Json:  # noqa: N802
+    def _DeleteTranscriptionJob(self, asked: Json) -> Json:
         del self.jobs[asked["TranscriptionJobName"]]
         return {}
 
-    def _TranslateText(self, asked: Json) -> Json:  # noqa: N802
+    def _TranslateText(self, asked: Json) -> Json:
         return {"TranslatedText": f"[{asked['Text']}]", "SourceLanguageCode": asked["SourceLanguageCode"],
                 "TargetLanguageCode": "en"}  # fmt: skip
 

@@ -76,6 +76,23 @@ def test_one_bad_window_cannot_decide() -> None:
     assert result.p_fake == pytest.approx(0.1)
 
 
+@given(st.lists(probabilities, min_size=2, max_size=8))
+def test_a_forged_channel_is_not_outvoted_by_the_others(parts: list[float]) -> None:
+    channels = [scored(p).model_copy(update={"channel": n}) for n, p in enumerate(parts)]
+    found = fuse_operation(Operation.SYNTHETIC_SPEECH, channels, DEFAULT)
+    assert found.llr is not None and found.p_fake is not None and found.interval is not None
+    top = max(math.log(p / (1 - p)) for p in parts)
+    assert top - math.log(len(parts)) - 1e-6 <= found.llr <= top + 1e-6
+    assert found.interval.low <= found.p_fake <= found.interval.high
+
+
+def test_windows_of_a_channel_are_fused_before_the_channels() -> None:
+    heard = ((0, 0.1), (0, 0.999), (0, 0.1), (1, 0.1))
+    call = [scored(p).model_copy(update={"channel": n}) for n, p in heard]
+    found = fuse_operation(Operation.SYNTHETIC_SPEECH, call, DEFAULT)
+    assert found.p_fake == pytest.approx(0.1)
+
+
 def test_disagreement_is_visible_and_caps_certainty() -> None:
     synthetic = Operation.SYNTHETIC_IMAGE
     found = [scored(0.999, name="a", operation=synthetic), scored(0.3, name="b", operation=synthetic)]

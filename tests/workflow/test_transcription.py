@@ -37,7 +37,8 @@ def analyse(aws: Aws, body: bytes = WAV, operations: tuple[Operation, ...] = ASK
         "acme", inline=body, operations=operations, options=Options.model_validate(options)
     )
     begun = ingest.create(new, now=NOW, new_id=new_id)
-    assert aws.wait(aws.workflow_arn.replace(":stateMachine:", ":execution:") + f":{begun.id}")["status"] == "SUCCEEDED"
+    arn = aws.workflow_arn.replace(":stateMachine:", ":execution:") + f":{begun.id}"
+    assert aws.wait(arn)["status"] == "SUCCEEDED"
     aws.use("api_native")
     done = analyses.get("acme", begun.id)
     assert done is not None
@@ -166,7 +167,8 @@ def test_a_long_text_is_translated_in_pieces(aws_running: Aws, amazon: Engines) 
 
 def test_nothing_said(aws_running: Aws, amazon: Engines) -> None:
     amazon.says = spoken("")
-    assert (of(analyse(aws_running)).outcome, of(analyse(aws_running)).reason) == ("not_applicable", "no_speech")
+    said = of(analyse(aws_running))
+    assert (said.outcome, said.reason) == ("not_applicable", "no_speech")
 
 
 def test_what_the_service_does_not_take(aws_running: Aws, amazon: Engines, tmp_path: Path) -> None:
@@ -194,7 +196,8 @@ def test_the_engine_in_the_image(aws_running: Aws, monkeypatch: pytest.MonkeyPat
     assert (said.outcome, said.reason) in {("inconclusive", "not_a_score"), ("not_applicable", "no_speech")}
     if said.reason == "not_a_score":
         told = said.evidence.details["transcription"]
-        assert (told["engine"], told["language"], told["language_identified"]) == ("pocketsphinx", "en", False)
+        assert (told["engine"], told["language"]) == ("pocketsphinx", "en")
+        assert told["language_identified"] is False
         assert said.evidence.details["translation"]["reason"] == "no_translation_engine"
     silent = of(analyse(aws_running, wav(np.zeros(48_000)), (Operation.TRANSCRIPTION,)))
     assert (silent.outcome, silent.reason) == ("not_applicable", "no_speech")

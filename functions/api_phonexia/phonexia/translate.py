@@ -150,14 +150,15 @@ def _entry(
 
 
 def _of_channel(analysis: Analysis, findings: Iterable[Finding], name: Asked, number: int) -> list[Finding]:
-    """Return the findings of one channel; those of the whole file count only if that is all there is."""
+    """Return the findings of one channel; those of the whole file count only if that is all there is.
+
+    A channel with the same sound as another was not looked at again: it has that one's answer (PHX-4).
+    """
     alone = len(_channels(analysis)) == 1
-    return [
-        finding
-        for finding in findings
-        if finding.operation is OPERATIONS[name]
-        and (finding.channel == number or (alone and finding.channel is None))
-    ]
+    asked = [finding for finding in findings if finding.operation is OPERATIONS[name]]
+    twins = [finding.evidence.values.get("same_as_channel") for finding in asked if finding.channel == number]
+    number = next((twin for twin in twins if isinstance(twin, int)), number)
+    return [finding for finding in asked if finding.channel == number or (alone and finding.channel is None)]
 
 
 def _spoken(analysis: Analysis, own: Sequence[Finding], name: Asked) -> OperationResult:

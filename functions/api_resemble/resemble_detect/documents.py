@@ -148,6 +148,8 @@ class Intelligence(Document):
     description: str | None
     created_at: datetime
     detect_uuid: str
+    transcription: str | None = Field(description="What is said (RES-38); null if nobody could tell.")
+    translation: str | None = Field(description="The same in English, if it is not English.")
 
 
 class SourceTracing(Document):

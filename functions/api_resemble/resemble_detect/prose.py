@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from bonafide.model import Analysis, MediaFacts, MediaKind, Operation, OperationResult, Outcome
 
-__all__ = ["describe"]
+__all__ = ["describe", "said"]
 
+_MOST = 2000
+"""Characters of a translation."""
 _WORDS = (Operation.DESCRIPTION, Operation.TRANSCRIPTION)
 
 
 def describe(analysis: Analysis) -> str:
     """Return a few sentences: what the media is, what was judged, what stands out, what stayed open."""
-    said = [_facts(analysis.media)] if analysis.media else []
+    told = [_facts(analysis.media)] if analysis.media else []
     if analysis.verdict and analysis.verdict.p_fake is not None and analysis.verdict.decided_by:
         by = analysis.verdict.decided_by.value.replace("_", " ")
-        said.append(f"P(fake) is {analysis.verdict.p_fake:.2f}, decided by {by}.")
+        told.append(f"P(fake) is {analysis.verdict.p_fake:.2f}, decided by {by}.")
     else:
-        said.append("Nothing could be scored.")
-    said += [text for result in analysis.results if (text := _told(result))]
+        told.append("Nothing could be scored.")
+    told += [text for result in analysis.results if (text := _told(result))]
     flags = [flag.message for result in analysis.results for flag in result.evidence.flags]
-    said += [f"{text.rstrip('.')}." for text in dict.fromkeys(flags[:5])]
-    open_ = [result for result in analysis.results if result.outcome is Outcome.INCONCLUSIVE]
-    said += [f"{_name(result)} stayed open ({result.reason})." for result in open_[:5]]
-    return " ".join(said)
+    told += [f"{text.rstrip('.')}." for text in dict.fromkeys(flags[:5])]
+    open_ = [r for r in analysis.results if r.outcome is Outcome.INCONCLUSIVE and not _told(r)]
+    told += [f"{_name(result)} stayed open ({result.reason})." for result in open_[:5]]
+    return " ".join(told)
 
 
 def _facts(media: MediaFacts) -> str:
@@ -36,10 +38,26 @@ def _facts(media: MediaFacts) -> str:
 
 
 def _told(result: OperationResult) -> str:
-    """Return what somebody said or what is to be seen, in the detector's own words."""
-    if result.operation not in _WORDS or not result.detail:
+    """Return what somebody said or what is to be seen, in the detector's own words (and in English)."""
+    silent = result.outcome in (Outcome.FAILED, Outcome.NOT_APPLICABLE)
+    if result.operation not in _WORDS or not result.detail or silent:
         return ""
-    return f"{_name(result)}: {result.detail.rstrip('.')}."
+    told = f"{_name(result)}: {result.detail.rstrip('.')}."
+    english = _text(result, "translation") if result.operation is Operation.TRANSCRIPTION else None
+    return f"{told} In English: {english[:_MOST].rstrip('.')}." if english else told
+
+
+def said(analysis: Analysis) -> dict[str, str | None]:
+    """Return ``transcription`` and ``translation``: text, or null (RES-38)."""
+    heard = next((r for r in analysis.results if r.operation is Operation.TRANSCRIPTION), None)
+    return {name: _text(heard, name) if heard else None for name in ("transcription", "translation")}
+
+
+def _text(result: OperationResult, name: str) -> str | None:
+    """Return the text of a member of the evidence's details."""
+    member = result.evidence.details.get(name)
+    text = member.get("text") if isinstance(member, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _name(result: OperationResult) -> str:

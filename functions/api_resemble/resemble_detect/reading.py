@@ -107,6 +107,7 @@ def _options(wish: DetectionRequest) -> Options:
         end_s=wish.end_region,
         max_video_fps=None if wish.max_video_fps is None else min(wish.max_video_fps, MAX_FPS),
         max_video_s=wish.max_video_secs,
+        frame_length_s=wish.frame_length,
     )
 
 

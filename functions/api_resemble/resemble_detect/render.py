@@ -177,6 +177,7 @@ def _intelligence(analysis: Analysis, *, done: bool) -> Json | None:
         "description": prose.describe(analysis) if done else None,
         "created_at": moment(_updated(analysis)),
         "detect_uuid": to_uuid(analysis.id),
+        **prose.said(analysis),
     }
 
 

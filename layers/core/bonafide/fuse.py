@@ -4,8 +4,8 @@ Windows of one model are fused by their median LLR, so that one bad window canno
 of an operation by the mean of their LLRs, which does not count dependent evidence twice (weights fitted
 on held-out sources come with learned models). Where the models of an operation look for different traces
 (`ANY_TRACE`), by the mean of their likelihood *ratios*: one trace is enough (decision 0014); so are the
-channels of a recording, one of which may be forged (decision 0040). The interval spans all fused models, so disagreement widens it. Shadow models are shown, never fused. Silence is never
-"genuine".
+channels of a recording, one of which may be forged (decision 0040). The interval spans all fused models, so
+disagreement widens it. Shadow models are shown, never fused. Silence is never "genuine".
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def _one_voice(group: Sequence[Finding]) -> tuple[float, float, float]:
     llr = [median(_llr(f) for f in c) for c in channels.values()]
     if len(channels) == 1:
         return llr[0], low[0], high[0]
-    ends = (probability(_mixed([_logit(p) for p in side])) for side in (low, high))
-    return _mixed(llr), *ends
+    ends = [probability(_mixed([_logit(p) for p in side])) for side in (low, high)]
+    return _mixed(llr), ends[0], ends[1]
 
 
 def _mixed(llrs: Sequence[float]) -> float:

@@ -68,9 +68,7 @@ def plan(
         for own, channel, window in _pieces(kind, on_piece, media, options, max_items):
             number = sum(item.detector == kind for item in items)
             items.append(
-                WorkItem(
-                    id=f"{kind}-{number}", detector=kind, operations=own, window=window, channel=channel
-                )
+                WorkItem(id=f"{kind}-{number}", detector=kind, operations=own, window=window, channel=channel)
             )
     return tuple(items)
 
@@ -99,7 +97,7 @@ def _pieces(
         yield wanted, None, None
 
 
-def _channels(media: MediaFacts, options: Options) -> list[int | None]:
+def _channels(media: MediaFacts, options: Options) -> Sequence[int | None]:
     """Return the channels to look at one by one; ``[None]`` for one mix of them, or if nothing is known."""
     if options.mix_channels:
         return [None]

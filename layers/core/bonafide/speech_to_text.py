@@ -1,7 +1,7 @@
 """The Amazon Transcribe and Translate adapter: a stored recording in, a `Transcript` out.
 
-The job's name is made of the work item, so that a second try finds the first one's job; it is deleted once its
-words are read. The words pass through the analysis' own working folder of the media bucket.
+The job's name is made of the work item, so that a second try finds the first one's job; it is deleted once
+its words are read. The words pass through the analysis' own working folder of the media bucket.
 """
 
 from __future__ import annotations

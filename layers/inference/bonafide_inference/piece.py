@@ -25,6 +25,8 @@ MAX_FRAMES = 240
 """Sampled video frames kept in memory at most."""
 BAD_PACKETS = 50
 """After so many undecodable packets in one pass the rest is left."""
+GAP_S = 0.1
+"""Timestamps that jump by more than this are believed."""
 SEEK_BEYOND_S = 10.0
 """A window that starts later than this is sought, not decoded through."""
 
@@ -89,46 +91,39 @@ class Piece:
             yield begun, rate, self.pick(planes)
 
     def planes(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
-        """Stream all channels: (seconds at its start, rate in Hz, float32 (channels, n)), a second a block."""
+        """Stream all channels, a second a block: (seconds at its start, Hz, float32 (channels, n))."""
         start, end = self.span
-        kept: list[NDArray[np.float32]] = []
-        begun = 0.0
-        rate = 0
-        for moment, hertz, block in self._blocks():
-            first = max(0, round((start - moment) * hertz))
-            last = block.shape[1] if end == float("inf") else max(0, round((end - moment) * hertz))
-            if kept and (hertz != rate or len(block) != len(kept[0])):
-                yield begun, rate, np.concatenate(kept, axis=1)
-                kept = []
+        for begun, rate, block in self._blocks():
+            first = max(0, round((start - begun) * rate))
+            last = block.shape[1] if end == float("inf") else max(0, round((end - begun) * rate))
             if first < min(last, block.shape[1]):
-                if not kept:
-                    begun, rate = moment + first / hertz, hertz
-                kept.append(block[:, first:last])
-            if sum(part.shape[1] for part in kept) >= rate > 0:
-                yield begun, rate, np.concatenate(kept, axis=1)
-                kept = []
-            if moment + block.shape[1] / hertz >= end:
-                break
-        if kept:
-            yield begun, rate, np.concatenate(kept, axis=1)
+                yield begun + first / rate, rate, block[:, first:last]
+            if begun + block.shape[1] / rate >= end:
+                return
 
     def _blocks(self) -> Iterator[tuple[float, int, NDArray[np.float32]]]:
-        """Frames of the first sound track as float32 (channels, n), from a little before the start on."""
+        """The first sound track as float32 (channels, n), from a little before the start on.
+
+        Frames are collected to a second before Python looks at them; a gap or another format ends a block.
+        """
         with open_container(self.path, FAMILIES[self.media.format]) as container:
             stream = real_streams(container)[1][0]
             if self.span[0] > SEEK_BEYOND_S:
                 container.seek(int(self.span[0] * 1e6))
-            # Packed: PyAV reads beyond its planes (and dies) in planar frames of more than eight channels.
-            clock, form, resampler = 0.0, None, av.AudioResampler(format="flt")
+            begun, form, block = 0.0, None, _Block()
             for frame in self._decode(container, stream):
-                if form not in (None, (frame.sample_rate, frame.layout.name)):  # it changes on the way
-                    resampler = av.AudioResampler(format="flt")
-                form = (frame.sample_rate, frame.layout.name)
-                for part in resampler.resample(frame):
-                    clock = part.time if part.time is not None else clock
-                    packed = part.to_ndarray().reshape(part.samples, part.layout.nb_channels)
-                    yield clock, part.sample_rate, np.ascontiguousarray(packed.T, dtype=np.float32)
-                    clock += part.samples / part.sample_rate
+                now = (frame.sample_rate, frame.layout.name, frame.format.name)
+                due = begun + block.seconds
+                moment = due if frame.time is None else frame.time
+                if now != form or abs(moment - due) > GAP_S or block.seconds >= 1:
+                    if block.seconds:
+                        yield begun, block.rate, block.take()
+                    if now != form:
+                        block, form = _Block(), now
+                    begun = moment
+                block.add(frame)
+            if block.seconds:
+                yield begun, block.rate, block.take()
 
     def pick(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         """The item's channel of a block of `planes`; without one the mean of the channels asked for.
@@ -211,6 +206,34 @@ class Piece:
                         return
         except av.FFmpegError:
             self.bad_packets += 1  # the container ends in the middle of a packet
+
+
+class _Block:
+    """Frames of one format, collected by the decoder's own library."""
+
+    def __init__(self) -> None:
+        self.rate = 1
+        self._fifo = av.AudioFifo()
+        # Packed: PyAV reads beyond its planes (and dies) in planar frames of more than eight channels.
+        self._unify = av.AudioResampler(format="flt")
+
+    @property
+    def seconds(self) -> float:
+        """How much there is."""
+        return float(self._fifo.samples) / self.rate
+
+    def add(self, frame: Any) -> None:
+        """Add a frame."""
+        self.rate, frame.pts = frame.sample_rate, None
+        self._fifo.write(frame)
+
+    def take(self) -> NDArray[np.float32]:
+        """Take all of it, (channels, n)."""
+        parts = [
+            part.to_ndarray().reshape(part.samples, part.layout.nb_channels)
+            for part in self._unify.resample(self._fifo.read())
+        ]
+        return np.ascontiguousarray(np.concatenate(parts).T, dtype=np.float32)
 
 
 def _upright(frame: Any, long_side: int) -> NDArray[np.uint8]:

@@ -85,7 +85,7 @@ class Meter:
         size = np.abs(block)
         self._peak = max(self._peak, float(size.max(initial=0.0)))
         self._sum += float(block.sum(dtype=np.float64))
-        self._squares += float(np.dot(block.astype(np.float64), block))
+        self._squares += float(np.dot(block, block))
         self._zeros += int(block.size - np.count_nonzero(block))
         loud = size >= FULL_SCALE
         if block.size > 2:
@@ -134,7 +134,8 @@ class Meter:
             clipped_share=self._clipped / count, zero_share=self._zeros / count,
             non_finite_share=self._broken / count,
             silent_share=float((levels <= SILENT_DBFS).mean()) if levels.size else 1.0,
-            bandwidth_hz=self._bandwidth(), snr_db=self._snr(levels), tone_share=float(running.max(initial=0)),
+            bandwidth_hz=self._bandwidth(), snr_db=self._snr(levels),
+            tone_share=float(running.max(initial=0)),
             flatness=float(np.exp(np.log(every + 1e-9).mean()) / (every.mean() + 1e-9)),
             steadiness=self._likeness / self._compared if self._compared else 0.0,
         )  # fmt: skip

@@ -26,7 +26,7 @@ from bonafide.model import Evidence, Finding, Operation, Outcome
 from numpy.typing import NDArray
 
 from bonafide_inference.soundstats import Meter, SoundStats
-from bonafide_inference.vad import FRAME, FRAME_S, Vad, stretches
+from bonafide_inference.vad import FRAME, Vad, stretches
 
 if TYPE_CHECKING:
     from bonafide_inference.piece import Piece
@@ -157,13 +157,14 @@ class Speech:
     def values(self) -> dict[str, float | int | str | bool | None]:
         """The figures for `Evidence.values`, rounded."""
         stats = self.stats
-        return {
+        found: dict[str, float | int | str | bool | None] = {
             "speech_s": round(self.speech_s, 3), "measured_s": round(self.seconds, 3),
             "rate_hz": stats.rate_hz, "channels": stats.channels,
             "level_dbfs": round(stats.level_dbfs, 1), "bandwidth_hz": round(stats.bandwidth_hz),
             "snr_db": None if stats.snr_db is None else round(stats.snr_db, 1),
             "clipped_share": round(stats.clipped_share, 5), "silent_share": round(stats.silent_share, 3),
         }  # fmt: skip
+        return found if self.same_as is None else found | {"same_as_channel": self.same_as}
 
     def gate(self, limits: Limits = Limits()) -> Gate | None:
         """None when the sound can be scored, else the first reason why not.
@@ -177,9 +178,7 @@ class Speech:
 
 def _gate(speech: Speech, limits: Limits) -> Gate | None:
     if speech.same_as is not None:
-        return Gate(
-            Outcome.NOT_APPLICABLE, "same_as_channel", f"It carries the same sound as channel {speech.same_as}."
-        )
+        return Gate(Outcome.NOT_APPLICABLE, "same_as_channel", f"The same sound as channel {speech.same_as}.")
     found = _fault(speech, limits) or _absence(speech, limits) or _quality(speech, limits)
     return Gate(Outcome.INCONCLUSIVE, *found) if found else None
 
@@ -301,11 +300,11 @@ class _Reader:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block[None]), "flt", "mono")
         frame.sample_rate = rate
         for part in self._resampler.resample(frame):
-            self._keep(part.to_ndarray().ravel())
+            self._keep(np.asarray(part.to_ndarray().ravel(), np.float32))
 
     def _flush(self) -> None:
         for part in self._resampler.resample(None) if self._resampler else ():
-            self._keep(part.to_ndarray().ravel())
+            self._keep(np.asarray(part.to_ndarray().ravel(), np.float32))
 
     def finish(self) -> None:
         """The end of the stream."""
@@ -346,10 +345,10 @@ class _Twins:
         """Count a block, (channels, n)."""
         if self.own is None or self.own >= len(planes):
             return
-        mine = np.nan_to_num(planes[self.own])
+        mine = planes[self.own]
         for k in self.sums:
             if k < len(planes):
-                other = np.nan_to_num(planes[k])
+                other = planes[k]
                 self.sums[k] += (np.dot(mine, mine), np.dot(other, other), np.dot(mine, other))
 
     def found(self) -> int | None:

@@ -53,13 +53,12 @@ class Vad:
 @lru_cache(maxsize=1)
 def _session() -> Any:
     """The session, one thread. Raises `ModelError` (``model_missing``, ``model_hash_mismatch``)."""
-    import onnxruntime  # noqa: PLC0415  (only where there is sound)
+    import onnxruntime
 
     found = importlib.util.find_spec("silero_vad")  # finds it; imports nothing of it
-    folder = (found.submodule_search_locations or [None])[0] if found else None
-    if folder is None:
+    if found is None or not found.submodule_search_locations:
         raise ModelError("model_missing", "silero-vad is not installed")
-    weights = Path(folder, _FILE).read_bytes()
+    weights = Path(found.submodule_search_locations[0], _FILE).read_bytes()
     if hashlib.sha256(weights).hexdigest() != _SHA256:
         raise ModelError("model_hash_mismatch", "silero-vad's file is not the one that was tested")
     options = onnxruntime.SessionOptions()

@@ -165,6 +165,19 @@ def test_each_channel_has_its_own_score(tell: Any) -> None:
     assert "replay_attack_detection/0=noise" in told.notes
 
 
+@pytest.mark.rows("PHX-4")
+def test_a_channel_that_repeats_another_has_its_answer(tell: Any) -> None:
+    twin = Finding(
+        operation=SPEECH, outcome=Outcome.NOT_APPLICABLE, reason="same_as_channel", channel=1,
+        evidence=Evidence(values={"same_as_channel": 0}),
+    )  # fmt: skip
+    told = tell(analysis(media=facts(channels=2)), said(SPEECH, 4.25, 0), twin)
+    assert scores(told) == [4.25, 4.25]
+    short = tell(analysis(media=facts(channels=2)), said(SPEECH, None, 0, reason="music"), twin)
+    assert scores(short) == [None, None]
+    assert "deepfake_detection/1=music" in short.notes
+
+
 def test_llrs_are_not_clipped(tell: Any) -> None:
     assert scores(tell(analysis(), said(SPEECH, 40.0))) == [40.0]
 

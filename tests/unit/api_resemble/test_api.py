@@ -92,6 +92,7 @@ def test_every_option_reaches_the_core(api: Api) -> None:
     options = made.options
     assert (options.visualize, options.zero_retention, options.policy) == (True, True, "even")
     assert (options.start_s, options.end_s, options.max_video_s, options.max_video_fps) == (1, 4.5, 30, 60)
+    assert options.frame_length_s == 3
     assert Operation.KNOWN_FAKE_SEARCH in made.operations and Operation.TRANSCRIPTION in made.operations
     assert made.echo["kept"] == {
         "callback_url": "https://93.184.216.34/hook",
@@ -126,6 +127,7 @@ def test_what_old_clients_send(api: Api) -> None:
     assert made.options.zero_retention is True
     assert made.echo["kept"]["audio_source_tracing"] is True
     assert made.echo["kept"]["frame_length"] == 4
+    assert made.options.frame_length_s == 4
 
 
 @pytest.mark.rows("RES-8", "RES-14", "RES-24", "RES-26")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bonafide.ids import to_uuid
 from bonafide.model import (
+    Evidence,
     Failure,
     Flag,
     FrameScore,
@@ -209,8 +210,26 @@ def test_intelligence(room: Room) -> None:
     assert len(item["uuid"]) == 36
     assert item["description"].startswith("Audio (wav, 5.2 s). P(fake) is 0.90, decided by synthetic speech.")
     assert "Transcription: Hello world." in item["description"]
+    assert "Transcription stayed open" not in item["description"]
     early = analysis(None, state=State.RUNNING, kept={"intelligence": True})
     assert room("render").item(early, link)["intelligence"]["description"] is None
+
+
+@pytest.mark.rows("RES-18", "RES-38")
+def test_what_is_said_and_its_translation(room: Room) -> None:
+    details = {
+        "transcription": {"text": "Hola amigo"},
+        "translation": {"text": "Hello friend"},
+    }
+    said = silent(Operation.TRANSCRIPTION, "not_a_score", Outcome.INCONCLUSIVE, detail="Hola amigo",
+                  evidence=Evidence(details=details))  # fmt: skip
+    told = room("render").item(analysis(VOICE, said, kept={"intelligence": True}), link)["intelligence"]
+    assert (told["transcription"], told["translation"]) == ("Hola amigo", "Hello friend")
+    assert "Transcription: Hola amigo. In English: Hello friend." in told["description"]
+    failed = silent(Operation.TRANSCRIPTION, "refused_by_engine", Outcome.FAILED, detail="no such thing")
+    mute = room("render").item(analysis(VOICE, failed, kept={"intelligence": True}), link)["intelligence"]
+    assert (mute["transcription"], mute["translation"]) == (None, None)
+    assert "no such thing" not in mute["description"]
 
 
 @pytest.mark.rows("RES-19", "RES-39", "RES-40")

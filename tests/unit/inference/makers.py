@@ -239,7 +239,7 @@ def voice(seconds: float, seed: int = 1, rate: int = 16_000, pitch_hz: float = 1
 
 
 def wav(samples: np.ndarray, rate: int = 16_000, *, says: int | None = None) -> bytes:
-    """A float WAV of (n,) or (channels, n) samples, NaN and all; its header may say another length (bytes)."""
+    """A float WAV of (n,) or (channels, n) samples, NaN and all; its header may lie about its bytes."""
     planes = samples if samples.ndim == 2 else samples[None, :]
     body, channels = planes.T.astype("<f4").tobytes(), len(planes)
     form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)

@@ -17,11 +17,13 @@ from tests.unit.inference import makers
 from tests.unit.inference.makers import voice, wav
 
 VOICE = voice(6)
+ASKS = Limits()
 NOISY = np.pad(VOICE, RATE_HZ) + 0.7 * makers.noise(8, rate=RATE_HZ)
 
 
 def listen(
-    path: Path, data: bytes | None = None, channel: int | None = 0, window: Window | None = None, **options: object
+    path: Path, data: bytes | None = None, channel: int | None = 0, window: Window | None = None,
+    **options: object,
 ) -> Speech:  # fmt: skip
     if data is not None:
         path.write_bytes(data)
@@ -33,7 +35,7 @@ def listen(
     return Piece(str(path), media, item, Options.model_validate(options)).speech()
 
 
-def reason(speech: Speech, limits: Limits = Limits()) -> str | None:
+def reason(speech: Speech, limits: Limits = ASKS) -> str | None:
     gate = speech.gate(limits)
     return gate.reason if gate else None
 

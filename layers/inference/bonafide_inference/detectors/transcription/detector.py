@@ -54,7 +54,7 @@ class PocketSphinx:
 
 def _words(speech: Speech) -> tuple[list[Utterance], float]:
     """The words, and how many seconds of speech were heard until the bounds were reached."""
-    from pocketsphinx import Decoder  # noqa: PLC0415  (its model is loaded with it)
+    from pocketsphinx import Decoder
 
     decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
     until, heard, words = time.monotonic() + PATIENCE_S, 0.0, []
