@@ -106,7 +106,7 @@ def score_clips(judges: dict[int, LoadedModel], clips: Sequence[Clip], waves: Wa
             logits = _logits(judge, _windows(waves, row, version))
             raw[name].append(float(logits.mean()))
             if version == CLEAN:
-                spread.append(float(logits.std(axis=1).mean()))
+                spread.append(float(logits.mean(axis=0).std()))
         for name, disturb in DISTURBANCES.items():
             logits = _logits(judge, [disturb(window) for window in _windows(waves, row, CLEAN)])
             raw[f"probe_{name}"].append(float(logits.mean()))

@@ -46,6 +46,12 @@ class TestAnswers:
         assert all(s.llr is not None and s.end_s - s.start_s == 2 for s in found.evidence.segments)
         assert found.evidence.segments[-1].end_s == pytest.approx(7, abs=0.01)
 
+    def test_a_picture_unless_unwanted(self, tmp_path: Path) -> None:
+        (plot,) = ask(tmp_path / "x.wav", wav(voice(6))).artifacts
+        assert plot.name == "synthetic-speech-0.png"
+        assert Path(plot.path).read_bytes().startswith(b"\x89PNG")
+        assert not ask(tmp_path / "x.wav", wav(voice(6)), visualize=False).artifacts
+
     def test_frame_length(self, tmp_path: Path) -> None:
         found = ask(tmp_path / "x.wav", wav(voice(7)), frame_length_s=4)
         assert [s.end_s - s.start_s for s in found.evidence.segments] == [4, 4]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from bonafide.model import Evidence, Finding, MediaFacts, Operation, Outcome, Segment
+from bonafide.model import Artifact, Evidence, Finding, MediaFacts, Operation, Outcome, Segment
 from bonafide_inference.calibration import Calibrated
 from bonafide_inference.detectors.synthetic_speech.features import spectrogram
 from bonafide_inference.detectors.synthetic_speech.probe import DISTURBANCES
 from bonafide_inference.models import LoadedModel, Manifest, ModelError, load
 from bonafide_inference.registry import Job
+from bonafide_inference.soundplot import sound_plot
 from bonafide_inference.speech import Speech, SpeechWindow
 from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ MOST_WINDOWS = 900
 PROBED = 8
 """Windows that the stability probe disturbs, spread evenly."""
 SHORTEST_S = 1.0
+SUSPICIOUS_LLR = 1.735
+"""Windows from here on are marked: p of 0.85."""
 
 
 class SyntheticSpeech:
@@ -45,22 +49,23 @@ class SyntheticSpeech:
                 evidence=Evidence(values=speech.values()),
             )  # fmt: skip
         scores = np.stack([member_scores(model, window.samples) for window in windows])
-        raw, spread = float(scores.mean()), float(scores.std(axis=1).mean())
+        raw, spread = float(scores.mean()), float(scores.mean(axis=0).std())
         found = calibrated(model.manifest, raw)
         disturbed = _probe(model, windows) if _decisive(model.manifest, found) else {}
         values = speech.values() | {
             "raw_score": round(raw, 4), "member_spread": round(spread, 4), "windows": len(windows),
         } | {f"raw_score_{name}": round(value, 4) for name, value in disturbed.items()}  # fmt: skip
         evidence = Evidence(segments=_segments(model, speech, windows, scores), values=values)
+        artifacts = _plot(job, speech, evidence.segments)
         refused = doubt(model.manifest, raw, spread, disturbed)
         if refused is not None:
             return Finding(
                 operation=Operation.SYNTHETIC_SPEECH, outcome=Outcome.INCONCLUSIVE, reason=refused[0],
-                detail=refused[1], evidence=evidence, channel=speech.channel,
+                detail=refused[1], evidence=evidence, artifacts=artifacts, channel=speech.channel,
             )  # fmt: skip
         return Finding(
             operation=Operation.SYNTHETIC_SPEECH, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
-            interval=found.interval, evidence=evidence, channel=speech.channel,
+            interval=found.interval, evidence=evidence, artifacts=artifacts, channel=speech.channel,
         )  # fmt: skip
 
 
@@ -85,7 +90,7 @@ def doubt(
     Parameters
     ----------
     raw, spread
-        Mean raw score, and how far the members lie apart (standard deviation, mean over windows).
+        Mean raw score, and how far the members lie apart (standard deviation of their means).
     disturbed
         Raw score after each disturbance; the shift that it causes on average is taken off.
     """
@@ -133,3 +138,21 @@ def _segments(
         )
         for window, logits in zip(windows, scores, strict=True)
     )  # fmt: skip
+
+
+def _plot(job: Job, speech: Speech, segments: Sequence[Segment]) -> tuple[Artifact, ...]:
+    if not job.options.visualize:
+        return ()
+    place = f"-{speech.channel}" if speech.channel is not None else ""
+    path = os.path.join(job.workdir, f"synthetic-speech{place}.png")
+    marked = [(s.start_s, s.end_s) for s in segments if (s.llr or 0.0) >= SUSPICIOUS_LLR]
+    title = "Synthetic voice: P(fake) of each window" + (f", channel {speech.channel}" if place else "")
+    sound_plot(speech, segments, marked, title).save(path)
+    return (
+        Artifact(
+            name=os.path.basename(path),
+            media_type="image/png",
+            title="Waveform, spectrogram, scores",
+            path=path,
+        ),
+    )
