@@ -239,6 +239,20 @@ class TestNetwork:
         session = onnxruntime.InferenceSession(speech_export.export([net, again]))
         assert session.run(None, {"spectrogram": np.zeros((3, 2, 256, 120), np.float32)})[0].shape == (3, 2)
 
+    def test_judges_come_to_the_scale_of_the_members(self, torch) -> None:
+        from training import speech_fit, synthetic_speech
+        from training.speech_net import VoiceNet
+
+        rng = np.random.default_rng(1)
+        waves = Waves(rng.normal(0, 3000, (6, 1, 16000)).astype(np.int16), np.full(6, 16000))
+        member, judge = VoiceNet((8, 8, 8, 8)).eval(), VoiceNet((8, 8, 8, 8)).eval()
+        with torch.no_grad():
+            judge.out.weight *= 7
+        synthetic_speech.align([judge], [member], waves, np.arange(6))
+        wanted, found = (speech_fit.scores([net], waves, np.arange(6))[:, 0] for net in (member, judge))
+        assert found.mean() == pytest.approx(wanted.mean(), abs=1e-3)
+        assert found.std() == pytest.approx(wanted.std(), rel=1e-2)
+
 
 def test_a_flag_that_a_model_does_not_know(tmp_path: Path) -> None:
     (tmp_path / "SOURCES.csv").write_text("path,release\n")
