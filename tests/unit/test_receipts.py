@@ -166,4 +166,4 @@ def test_the_id_of_a_key_is_its_thumbprint(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_counting_nothing_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasures.table, "update", lambda *_a, **_k: pytest.fail("a write"))
-    erasures.add("acme", "an_1", media=0)
+    erasures.add("acme", "an_1", {"media": 0})

@@ -46,12 +46,12 @@ def erase_media(analysis: Analysis) -> None:
         return
     if analysis.source.type == "drop":
         media.erase_version(ref)
-        erasures.add(analysis.tenant, analysis.id, media=1)
+        erasures.add(analysis.tenant, analysis.id, {"media": 1})
         return
-    erasures.add(analysis.tenant, analysis.id, media=media.erase_prefix(ref.key))
+    erasures.add(analysis.tenant, analysis.id, {"media": media.erase_prefix(ref.key)})
     if analysis.source.type == "upload":
         table.delete(table.tenant_key(analysis.tenant, "UP", ref.key.rsplit("/", 1)[-1]))
-        erasures.add(analysis.tenant, analysis.id, records=1)
+        erasures.add(analysis.tenant, analysis.id, {"records": 1})
 
 
 def _erase_records(analysis: Analysis) -> None:
@@ -63,13 +63,13 @@ def _erase_records(analysis: Analysis) -> None:
         with suppress(ValueError):  # an id that is none of `new_id` has no other spelling
             marks.add(to_uuid(analysis.id))
         found += webhooks.forget_callbacks(analysis.tenant, marks, occurred_at=analysis.completed_at)
-    erasures.add(analysis.tenant, analysis.id, records=found)
+    erasures.add(analysis.tenant, analysis.id, {"records": found})
 
 
 def forget(analysis: Analysis, *, now: datetime) -> None:
     """Zero retention: the result stays; media, artifacts, working files, names and the address go."""
     erase_media(analysis)
-    erasures.add(analysis.tenant, analysis.id, records=claims.forget(analysis.tenant, analysis.id))
+    erasures.add(analysis.tenant, analysis.id, {"records": claims.forget(analysis.tenant, analysis.id)})
     erase_traces(analysis.tenant, analysis.id)
     analyses.forget_names(analysis.tenant, analysis.id, now=now)
     analyses.settle(analysis.tenant, analysis.id)
@@ -79,7 +79,7 @@ def erase_traces(tenant: str, analysis_id: str) -> None:
     """Erase everything that lies under the analysis' own prefixes, every version of it."""
     for folder, name in (("media", "media"), ("work", "working_files"), ("artifacts", "artifacts")):
         found = media.erase_prefix(f"{folder}/{tenant}/{analysis_id}/")
-        erasures.add(tenant, analysis_id, **{name: found})
+        erasures.add(tenant, analysis_id, {name: found})
 
 
 def confirm(tenant: str, analysis_id: str, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ Erasing may run again, and may be cut off: every part adds what it found as soon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -39,7 +40,7 @@ class Erasure(Word):
     erased_records: int = 0
 
 
-def add(tenant: str, analysis_id: str, **found: int) -> None:
+def add(tenant: str, analysis_id: str, found: Mapping[str, int]) -> None:
     """Count what is gone now; names as in `COUNTED`, without ``erased_``."""
     counts = {f"erased_{name}": count for name, count in found.items() if count}
     if counts:
