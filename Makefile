@@ -22,9 +22,9 @@ SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
 TRAIN_ENV := $(VENV)/.train-$(STAMP)
-LEARNED := synthetic_speech
+LEARNED := synthetic_image synthetic_speech
 
-.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
+.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-image bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench-forensics: $(DEV_ENV)  ## File forensics and provenance measured on the ma
 
 bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
 	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
+
+bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA
+	@$(PY) -m benchmarks.image --data "$${DATA:-../shared/data}" $(ARGS)
 
 bench-speech: $(DEV_ENV)  ## The synthetic voice detector measured on the material in DATA
 	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS)
