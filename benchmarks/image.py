@@ -86,7 +86,7 @@ def judge_all(data: Path, every: int = 1) -> list[Judged]:
                 form, area = str(image.format), image.width * image.height
                 image.convert("RGB").save(again, quality=85)
             found.append(Judged(
-                path.split("/")[2], generated, finding_of(whole), finding_of(again), area,
+                path.split("/")[2], generated, finding_of(whole, visualize=False), finding_of(again, visualize=False), area,
                 whole.stat().st_size / area, FORMATS.index(form),
             ))  # fmt: skip
             if number % 50 == 0:

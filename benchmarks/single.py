@@ -26,7 +26,7 @@ def _folder() -> ModelFolder:
     return ModelFolder.read(str(root / "detectors" / "synthetic_image"), shipped=True)
 
 
-def finding_of(path: Path) -> Finding:
+def finding_of(path: Path, *, visualize: bool = True) -> Finding:
     """The detector's finding; no cell and no inspection, for these are our own files."""
     with Image.open(path) as image:
         form, sides = str(image.format).lower(), image.size
@@ -39,7 +39,7 @@ def finding_of(path: Path) -> Finding:
     item = WorkItem(id="bench", detector="image", operations=(Operation.SYNTHETIC_IMAGE,))
     with tempfile.TemporaryDirectory() as workdir:
         job = Job(
-            path=str(path), media=media, options=Options(), window=None, channel=None, workdir=workdir,
+            path=str(path), media=media, options=Options(visualize=visualize), window=None, channel=None, workdir=workdir,
             manifest=_folder().manifest, folder=_folder().path,
             piece=Piece(str(path), media, item, Options()),
         )  # fmt: skip

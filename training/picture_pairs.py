@@ -107,4 +107,5 @@ def reconstruct(rgb: Picture, session: Any, multiple: int = 16) -> Picture:
     made = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(given)})[0]
     if made.shape != given.shape:
         raise ValueError(f"the autoencoder answers {made.shape} to {given.shape}")
-    return np.clip(np.rint((made[0].transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
+    levels = np.rint((np.asarray(made[0], np.float32).transpose(1, 2, 0) + 1) * 127.5)
+    return np.clip(levels, 0, 255).astype(np.uint8)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bonafide.model import MediaFacts
 from bonafide_inference.detectors.synthetic_image import pixels
 from bonafide_inference.detectors.synthetic_image.camera import read_camera
 from bonafide_inference.inspect import Limits, inspect
@@ -86,7 +87,7 @@ def look_at(data: Path) -> list[Looked]:
     for line in sorted(rows, key=lambda line: line["path"]):
         path = data / line["path"]
         media = inspect(str(path), Limits(inspect_seconds=120.0))
-        if not hasattr(media, "format"):
+        if not isinstance(media, MediaFacts):
             continue
         _, _, camera = read_camera(str(path), media)
         with Image.open(path) as image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bonafide.model import Flag, MediaFacts
@@ -16,6 +17,7 @@ from bonafide_inference.trustlists import TrustListError, load
 __all__ = ["Declared", "read_declared"]
 
 _RATE = "29 of 200 generated pictures, 0 of 779 others (card of picture_traces)"
+_SETTINGS = re.compile(r"(?:^|\n)[ \t]*(?:Negative prompt|Steps): ")
 _AGAINST = ("generated", "generated_then_edited", "with_generated_parts")
 
 
@@ -23,11 +25,12 @@ _AGAINST = ("generated", "generated_then_edited", "with_generated_parts")
 class Declared:
     """``by``: where it is said ("metadata", "manifest"), nothing when nowhere; ``generator`` if one is named.
 
-    Two statements that name different generators name none.
+    Two statements that name different generators name none. ``prompt``: what was asked for, as A1111 writes it.
     """
 
     by: tuple[str, ...]
     generator: str | None
+    prompt: str | None
     flags: tuple[Flag, ...]
 
 
@@ -43,7 +46,14 @@ def read_declared(path: str, media: MediaFacts, found: Metadata) -> Declared:
     names = {name for name in (generators.declared_by(deciding), named if holds else None) if name}
     by = (*(("metadata",) if deciding else ()), *(("manifest",) if holds else ()))
     said = [*flags, *generators.as_flags(listed, _RATE)]
-    return Declared(by, names.pop() if len(names) == 1 else None, tuple(said))
+    return Declared(by, names.pop() if len(names) == 1 else None, _prompt(deciding), tuple(said))
+
+
+def _prompt(deciding: list[generators.Declaration]) -> str | None:
+    """The words before A1111's settings, within the length that a declaration keeps."""
+    texts = (one.value for one in deciding if one.code == "generator_a1111")
+    prompt = _SETTINGS.split(next(texts, ""), maxsplit=1)[0].strip()
+    return prompt or None
 
 
 def _manifest(path: str, media: MediaFacts) -> tuple[bool, str | None, list[Flag]]:

@@ -65,6 +65,7 @@ class SyntheticImage:
             "frames": job.media.frames or 1, "frames_looked_at": 1, "unfit": strange,
         }  # fmt: skip
         details: dict[str, Any] = {"stability": {"flipped_by": changed}} if changed else {}
+        details |= {"text_prompt": declared.prompt} if declared.prompt else {}
         rate = job.manifest.figures.get("camera_records")
         flags = (*declared.flags, *camera.flags(str(rate or "not measured")))
         evidence = Evidence(flags=flags, values=values, details=details)
