@@ -85,8 +85,9 @@ def judge_all(data: Path, every: int = 1) -> list[Judged]:
             with Image.open(whole) as image:
                 form, area = str(image.format), image.width * image.height
                 image.convert("RGB").save(again, quality=85)
+            both = [finding_of(version, visualize=False) for version in (whole, again)]
             found.append(Judged(
-                path.split("/")[2], generated, finding_of(whole, visualize=False), finding_of(again, visualize=False), area,
+                path.split("/")[2], generated, both[0], both[1], area,
                 whole.stat().st_size / area, FORMATS.index(form),
             ))  # fmt: skip
             if number % 50 == 0:

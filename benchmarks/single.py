@@ -39,8 +39,8 @@ def finding_of(path: Path, *, visualize: bool = True) -> Finding:
     item = WorkItem(id="bench", detector="image", operations=(Operation.SYNTHETIC_IMAGE,))
     with tempfile.TemporaryDirectory() as workdir:
         job = Job(
-            path=str(path), media=media, options=Options(visualize=visualize), window=None, channel=None, workdir=workdir,
-            manifest=_folder().manifest, folder=_folder().path,
+            path=str(path), media=media, options=Options(visualize=visualize), window=None, channel=None,
+            workdir=workdir, manifest=_folder().manifest, folder=_folder().path,
             piece=Piece(str(path), media, item, Options()),
         )  # fmt: skip
         return SyntheticImage().score(job)

@@ -54,7 +54,8 @@ are judged by a network of all `clear` rows; intervals by drawing pictures:
 
 Best {figures["network_best_auc"]:.2f} ({figures["network_best_group"]}), worst
 {figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}): where it is far from one
-half, on either side, it has learnt which class was sharper in training. Two inputs were tried, then it was stopped (decision 0055).
+half, on either side, it has learnt which class was sharper in
+training. Two inputs were tried, then it was stopped (decision 0055).
 
 ## Measurements that are shown and not scored
 

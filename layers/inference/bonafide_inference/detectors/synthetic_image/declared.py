@@ -25,7 +25,7 @@ _AGAINST = ("generated", "generated_then_edited", "with_generated_parts")
 class Declared:
     """``by``: where it is said ("metadata", "manifest"), nothing when nowhere; ``generator`` if one is named.
 
-    Two statements that name different generators name none. ``prompt``: what was asked for, as A1111 writes it.
+    Two statements that name different generators name none. ``prompt``: what was asked for (A1111).
     """
 
     by: tuple[str, ...]

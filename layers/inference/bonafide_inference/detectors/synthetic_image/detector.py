@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, MediaFacts, Operation, Outcome
+from bonafide_inference.calibration import Calibration
 from bonafide_inference.detectors.picture_traces.tables import Encoding
 from bonafide_inference.detectors.synthetic_image import pixels
 from bonafide_inference.detectors.synthetic_image.camera import CameraTraces, read_camera
@@ -100,19 +101,18 @@ def _judged(
     """A statement first; then a camera's record, if the pixels can be a camera's; else silence."""
     table = job.manifest.calibration
     if declared.by and table is not None:
-        return _scored(job, DECLARED, WORDS["declared"], declared.generator)
+        return _scored(table, DECLARED, WORDS["declared"], declared.generator)
     if strange is None and camera.coherent and table is not None and not declared.flags:
         if changed:
             words = f"The picture is taken for a photograph or not, depending on: {', '.join(changed)}."
             return _silent("unstable", words)
-        return _scored(job, CAMERA, WORDS["camera"], None)
+        return _scored(table, CAMERA, WORDS["camera"], None)
     reason = strange or "no_calibrated_score"
     return _silent(reason, WORDS[reason])
 
 
-def _scored(job: Job, score: float, words: str, generator: str | None) -> Finding:
-    assert job.manifest.calibration is not None
-    found = job.manifest.calibration.apply(score)
+def _scored(table: Calibration, score: float, words: str, generator: str | None) -> Finding:
+    found = table.apply(score)
     return Finding(
         operation=Operation.SYNTHETIC_IMAGE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
         interval=found.interval, attribution=generator, detail=words,

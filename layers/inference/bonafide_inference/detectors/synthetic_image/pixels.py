@@ -30,7 +30,7 @@ class Pixels:
     that of the other multiples of 1/8, which JPEG's grid makes as well. Meant to find demosaicing (Gallagher
     & Chen, CVPR 2008); a decoder's upsampling makes it too. ``noise_by_light``: correlation of noise and
     brightness over the calm cells, -1..1 (a sensor's shot noise grows with light). ``noise``: median standard
-    deviation of the residual in them, grey levels. ``plain``: share of neighbours that are exactly equal, 0..1.
+    deviation of the residual in them, grey levels. ``plain``: share of neighbours that are equal, 0..1.
     ``hues``: share of distinct colours among the sampled pixels, 0..1. ``detail``: log10 of the mean squared
     residual.
     """
