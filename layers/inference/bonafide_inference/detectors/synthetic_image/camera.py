@@ -83,7 +83,7 @@ def _traces(path: str, media: MediaFacts, found: Metadata, coded: Encoding | Non
     named = [str(exif[tag]).strip() for tag in ("Make", "Model") if str(exif.get(tag) or "").strip()]
     camera = " ".join(named)[:120] if len(named) == 2 else None
     sides = [exif.get("ExifImageWidth"), exif.get("ExifImageHeight")]
-    sized = sorted(sides) == sorted([media.width, media.height]) if _counts(sides) else None
+    sized = set(sides) == {media.width, media.height} if _counts(sides) else None
     small = thumbnail.compare(path, found.thumbnail, media.format) if camera and found.thumbnail else None
     programs = editors.programs(found)
     history = any(item.root == "xmpMM:History" for item in found.xmp)

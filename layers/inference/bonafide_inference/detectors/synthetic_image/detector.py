@@ -102,7 +102,8 @@ def _judged(
     table = job.manifest.calibration
     if declared.by and table is not None:
         return _scored(table, DECLARED, WORDS["declared"], declared.generator)
-    if strange is None and camera.coherent and table is not None and not declared.flags:
+    doubts = [flag for flag in declared.flags if flag.code != "declared_captured"]
+    if strange is None and camera.coherent and table is not None and not doubts:
         if changed:
             words = f"The picture is taken for a photograph or not, depending on: {', '.join(changed)}."
             return _silent("unstable", words)
