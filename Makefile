@@ -30,10 +30,10 @@ RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
 RECIPES_ENV := $(VENV)/.recipes-$(STAMP)
 TRAIN_ENV := $(VENV)/.train-$(STAMP)
-LEARNED := synthetic_speech
+LEARNED := synthetic_image synthetic_speech
 
 .PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
-.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
+.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-image bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,11 +136,14 @@ bench: $(DEV_ENV)  ## Tables of speed, memory and cost
 bench-forensics: $(DEV_ENV)  ## File forensics and provenance measured on the material in DATA
 	@$(PY) -m benchmarks.forensics --data "$${DATA:-../shared/data}" $(ARGS)
 
+bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
+	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
+
 bench-speech: $(DEV_ENV)  ## The synthetic voice detector measured on the material in DATA
 	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS)
 
-bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
-	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
+bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA
+	@$(PY) -m benchmarks.image --data "$${DATA:-../shared/data}" $(ARGS)
 
 trust-lists: $(RUN_ENV)  ## Install the public C2PA trust lists (DIR=folder: from files at hand)
 	@$(PY) -m localcloud.trust_lists $(if $(DIR),--from "$(DIR)")

@@ -22,10 +22,10 @@ from bonafide_inference.inspect import inspect
 from bonafide_inference.registry import wanted
 from bonafide_inference.runner import run_item_task
 
-__all__ = ["main"]
+__all__ = ["main", "peak_mb"]
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the high-water mark of this process image (``ru_maxrss`` would remember the parent's, too)."""
     try:
         status = Path("/proc/self/status").read_text()
@@ -42,7 +42,7 @@ def main(path: str) -> None:
     facts = inspect(path)
     if not isinstance(facts, MediaFacts):
         raise SystemExit(f"{path}: {facts}")
-    before, begun = _peak_mb(), time.perf_counter()
+    before, begun = peak_mb(), time.perf_counter()
     for item in plan(facts, (), Options(), catalogue(), max_items=4):
         with tempfile.TemporaryDirectory() as workdir:
             run_item_task({
@@ -51,7 +51,7 @@ def main(path: str) -> None:
                 "folders": [{"path": f.path, "shipped": f.shipped} for f in wanted(facts, item)],
             })  # fmt: skip
     spent = time.perf_counter() - begun
-    print(json.dumps({"before_mb": before, "peak_mb": _peak_mb(), "seconds": spent}))
+    print(json.dumps({"before_mb": before, "peak_mb": peak_mb(), "seconds": spent}))
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ BUDGET_MB = 400
 
 _CHILD = """
 import json, sys
-from benchmarks.child import _peak_mb
+from benchmarks.child import peak_mb
 from benchmarks.speech_front import _read
-before = _peak_mb()
-print(json.dumps(_read(sys.argv[1]) | {"before_mb": before, "peak_mb": _peak_mb()}))
+before = peak_mb()
+print(json.dumps(_read(sys.argv[1]) | {"before_mb": before, "peak_mb": peak_mb()}))
 """
 
 

@@ -18,6 +18,7 @@ MODELS = {
         "jpeg_grid",
         "moved_copies",
         "presentation_attack",
+        "synthetic_image",
         "synthetic_speech",
         "temporal_coherence",
     )

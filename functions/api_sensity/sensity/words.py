@@ -124,6 +124,7 @@ ATTRIBUTIONS = {name.replace("_", "-"): name for name in _GENERATORS.split()} | 
     "bluewillow": "blue-willow",
     "dall-e-2": "dalle-2",
     "dalle2": "dalle-2",
+    "stable-diffusion-(a1111)": "stable-diffusion",
 }
 """Generators, lower case with hyphens, in the vendor's twelve words (SEN-56)."""
 

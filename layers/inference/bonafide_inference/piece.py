@@ -66,12 +66,18 @@ class Piece:
         return self.item.window is None or self.item.window.start_s <= (self.options.start_s or 0.0)
 
     def picture(self) -> Image.Image:
-        """The first frame of a picture file, upright, RGB. A truncated one has grey below."""
+        """The first frame of a picture file, upright, RGB; 16 bits become 8. A truncated one has grey below.
+
+        What lies under transparency is shown: it is part of the file.
+        """
         if self._picture is None:
             ImageFile.LOAD_TRUNCATED_IMAGES = True
             Image.MAX_IMAGE_PIXELS = None  # inspect has checked the pixels
             with Image.open(self.path) as image:
-                self._picture = ImageOps.exif_transpose(image).convert("RGB")
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                shown = eight_bits(image)
+                self._picture = shown.copy() if shown is image else shown
         return self._picture
 
     def luma(self) -> Luma | None:
@@ -243,6 +249,22 @@ class _Block:
             for part in self._unify.resample(self._fifo.read())
         ]
         return np.ascontiguousarray(np.concatenate(parts).T, dtype=np.float32)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """As RGB of 8 bits a channel. Pillow clips deeper grey to white instead of scaling it.
+
+    Floating point is taken as 0..1, or as 0..255 when it goes beyond 1.
+    """
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        deep = np.nan_to_num(np.asarray(image, dtype=np.float32))
+        most = float(deep.max(initial=0.0))
+        scale = (255.0 if most <= 1 else 1.0) if image.mode == "F" else (1 / 257 if most > 255 else 1.0)
+        grey = np.clip(np.rint(deep * scale), 0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    return image.convert("RGB")
 
 
 def scaled(frame: Frame, long_side: int) -> Frame:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["contact_sheet", "heat_overlay", "palette", "spectrogram"]
+__all__ = ["contact_sheet", "heat_overlay", "palette", "residual_spectrum", "spectrogram"]
 
 _STOPS = np.array([[0, 0, 4], [60, 9, 101], [140, 41, 99], [214, 72, 65], [251, 155, 6], [252, 255, 164]])
 
@@ -71,6 +71,23 @@ def spectrogram(
         draw.text(
             (left + width * share - (30 if share else 0), top + height + 6), f"{moment:.1f} s", "black", font
         )
+    return image
+
+
+def residual_spectrum(levels_db: NDArray[Any]) -> Image.Image:
+    """A two-dimensional power spectrum, zero frequency in the middle, with its scale in cycles a pixel.
+
+    Drawn from the median to 30 dB above it, so that peaks show whatever the picture's noise is.
+    """
+    side, left, top = 384, 44, 24
+    image = Image.new("RGB", (left + side + 12, top + side + 34), "white")
+    scaled = np.clip((levels_db - np.median(levels_db) + 6) / 36, 0, 1)
+    image.paste(Image.fromarray(palette(scaled)).resize((side, side), Image.Resampling.BILINEAR), (left, top))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
+    draw.text((left, 4), "Residual spectrum, cycles a pixel; a measurement, no verdict", "black", font)
+    for share, text in ((0.0, "-1/2"), (0.5, "0"), (1.0, "1/2")):
+        draw.text((left + (side - 22) * share, top + side + 6), text, "black", font)
+        draw.text((8, top + (side - 14) * share), text, "black", font)
     return image
 
 

@@ -58,7 +58,9 @@ def ask(tmp_path: Path, path: Path, models: Path, kind: str = "image", operation
     assert isinstance(media, MediaFacts)
     item = WorkItem(id="i", detector=kind, operations=(Operation(operation),))
     discover.cache_clear()
-    (finding,) = run_item(str(path), media, item, Options(), str(tmp_path), models_dir=str(models))
+    every = run_item(str(path), media, item, Options(), str(tmp_path), models_dir=str(models))
+    shipped = {folder.manifest.name for folder in discover(None)}
+    (finding,) = [one for one in every if one.model is None or one.model.name not in shipped]
     return finding
 
 
