@@ -12,7 +12,7 @@ from training.calibrate import (
     balanced_weights,
     confidence,
     expected_calibration_error,
-    fit_platt,
+    fit_curve,
     leave_out,
 )
 from training.speech_cache import Waves
@@ -50,7 +50,7 @@ def _genuine_of(heard: Heard, group: str) -> int:
 
 def manifest(heard: Heard, sha256: str, unstated: bool) -> dict[str, Any]:
     """``model.json`` as a table."""
-    platt = fit_platt(heard.raw["clean"], heard.labels, list(heard.groups))
+    curve = fit_curve(heard.raw["clean"], heard.labels, list(heard.groups))
     shifts = {
         f"shift_{name.removeprefix('probe_')}": round(float(np.median(raw - heard.raw["clean"])), 4)
         for name, raw in heard.raw.items()
@@ -64,7 +64,7 @@ def manifest(heard: Heard, sha256: str, unstated: bool) -> dict[str, Any]:
         "entry": "detector:SyntheticSpeech",
         "input": {"rate_hz": 16000, "seconds": "frame_length_s, 1 to 4", "held_out": folds},
         "preprocessing": {"frame": 512, "hop": 160, "bins": 256, "planes": ["log power", "group delay"]},
-        "calibration": platt.model_dump(),
+        "calibration": curve.model_dump(),
         "thresholds": {
             "member_spread": _most_spread(heard), "probe_from_llr": 1.0,
             **shifts,
@@ -160,8 +160,9 @@ of release `clear`; `ARGS=--unstated` trains on the others too. Figures of sourc
 come from four further networks of the same recipe, each without a quarter of these sources; all other
 sources are judged by the three, which were chosen of five on them. Both classes went through the same random
 channels (room, equaliser, noise, band limit, resampling, telephone, MP3, Opus, AAC, AMR, G.722). The
-calibration is a line fitted on scores of sources not trained on; its interval holds the variance from source
-to source, so a middling score decides nothing; a low score never clears a voice. Made again by
+calibration, fitted on scores of sources not trained on, allows for generators that go unheard, so a low
+score never clears a voice; its 98 % interval holds the variance from source to source, so a middling score
+decides nothing. Made again by
 `make train MODEL=synthetic_speech` (decision 0043), measured by `make bench-speech`.
 """
 
