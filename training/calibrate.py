@@ -67,7 +67,8 @@ def fit_curve(
     weights = balanced_weights(labels, groups)
     fitted = _fit(scores, labels, weights)
     most = top(scores, labels, weights)
-    grid = np.linspace(*np.quantile(scores, [0.005, 0.995]), GRID)
+    first, last = (float(end) for end in np.quantile(scores, [0.005, 0.995]))
+    grid = np.linspace(first, last, GRID)
     rng = np.random.default_rng(seed)
     rows = {name: np.flatnonzero(names == name) for name in np.unique(names)}
     draws = []

@@ -15,6 +15,7 @@ from training.calibrate import (
     fit_curve,
     leave_out,
 )
+from training.metrics import auc
 from training.speech_cache import Waves
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def headline(heard: Heard) -> dict[str, float]:
         "worst_alarm": max(alarms),
     }  # fmt: skip
     if unheard.any():
-        found["auc_unheard"] = figures.auc(scores[unheard], labels[unheard])
+        found["auc_unheard"] = auc(scores[unheard], labels[unheard])
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
@@ -128,7 +129,7 @@ def _tables(heard: Heard, waves: Waves) -> list[str]:
     within = figures.within_sources(heard.raw["clean"], labels, groups)
     lines += [f"| {name} | {value:.2f} |" for name, value in within.items()]
     lines += ["", "| after | AUC |", "|---|---|"]
-    lines += [f"| {name} | {figures.auc(raw, labels):.3f} |" for name, raw in heard.raw.items()]
+    lines += [f"| {name} | {auc(raw, labels):.3f} |" for name, raw in heard.raw.items()]
     lines += ["", "| trivial variable alone | AUC |", "|---|---|"]
     trivial = figures.probes(figures.trivial(waves, range(len(heard.clips))), labels)
     return [*lines, *(f"| {name} | {value:.3f} |" for name, value in trivial.items()), ""]

@@ -84,12 +84,12 @@ def fit(
     keep: Path | None = None,
 ) -> VoiceNet:
     """Train on ``rows``; with ``keep``, a finished network is read from there and a new one left there."""
-    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
     if keep is not None and keep.exists():
-        net.load_state_dict(torch.load(keep))
+        net.load_state_dict(torch.load(keep, weights_only=True))
         return net.eval()
     torch.manual_seed(recipe.seed)
-    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
     rng, sampler = np.random.default_rng(recipe.seed), Sampler(labels, groups, rows, recipe)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -169,7 +169,7 @@ def scores(
     found = []
     for row in rows:
         length = max(int(waves.lengths[row]), 1)
-        sound = waves.samples[row, version, :length].astype(np.float32) / 32768
+        sound = waves.samples[row, version, :length].astype(np.float32) / np.float32(32768)
         starts = list(range(0, max(1, length - size + 1), size))
         if length > size and starts[-1] + size < length:
             starts.append(length - size)
