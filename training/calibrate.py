@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,14 +69,7 @@ def fit_curve(
     most = top(scores, labels, weights)
     first, last = (float(end) for end in np.quantile(scores, [0.005, 0.995]))
     grid = np.linspace(first, last, GRID)
-    rng = np.random.default_rng(seed)
-    rows = {name: np.flatnonzero(names == name) for name in np.unique(names)}
-    draws = []
-    for _ in range(rounds):
-        pick = np.concatenate([rows[name] for name in rng.choice(list(rows), len(rows))])
-        if 0 < labels[pick].sum() < len(pick):
-            again = balanced_weights(labels[pick], names[pick])
-            draws.append(_curve(_fit(scores[pick], labels[pick], again, fitted), grid))
+    draws = [_curve(again, grid) for again in _redrawn(scores, labels, names, fitted, rounds, seed)]
     middle = _curve(fitted, grid)
     genuine, curve = labels == 0, _curve(fitted, scores)
     shift = between_sources((fitted[0] * scores + fitted[1])[genuine], names[genuine])
@@ -95,6 +88,18 @@ def fit_curve(
         low=tuple(round(float(x), 4) for x in np.minimum(middle - down, bounded)),
         high=tuple(round(float(x), 4) for x in np.clip(middle + up, bounded, most)),
     )
+
+
+def _redrawn(
+    scores: Array, labels: Array, names: Array, fitted: Array, rounds: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """Fits to draws of whole sources."""
+    rng = np.random.default_rng(seed)
+    rows = {name: np.flatnonzero(names == name) for name in np.unique(names)}
+    for _ in range(rounds):
+        pick = np.concatenate([rows[name] for name in rng.choice(list(rows), len(rows))])
+        if 0 < labels[pick].sum() < len(pick):
+            yield _fit(scores[pick], labels[pick], balanced_weights(labels[pick], names[pick]), fitted)
 
 
 def _curve(fitted: Array, scores: Array) -> NDArray[np.float64]:
