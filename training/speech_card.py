@@ -151,19 +151,19 @@ INTRODUCTION = """# synthetic_speech {version}
 
 **Asks** whether a voice was made by a machine. **Says** `scored` with a calibrated LLR, or `inconclusive`
 with the reason: `too_little_speech` (under 3 s), `scattered_speech`, the gates of the sound (`music`,
-`noise`, `narrow_band`, `clipped`, `low_snr` …), `out_of_distribution` (its members disagree),
-`unstable` (the answer turns over after a telephone band or a coarse codec). Evidence: LLR of each window, raw scores, the figures of the
-sound.
+`noise`, `narrow_band`, `clipped`, `low_snr` …), `out_of_distribution` (its members disagree), `unstable`
+(the answer turns over after a telephone band or a coarse codec). Evidence: LLR of each window, raw scores,
+the figures of the sound.
 
 Three small residual networks (131 000 parameters each, of different seeds and lengths of training) on two
-planes, linear in frequency: log power less its mean over time, and group delay. They were trained on the rows
-of release `clear`; `ARGS=--unstated` trains on the others too. Figures of sources that they were trained on
-come from four further networks (1 200 steps, brought to the same scale), each without a quarter of these
-sources; all other sources are judged by the three, which were chosen of five on them. Both classes went
-through the same random channels (room, equaliser, noise, band limit, resampling, telephone, MP3, Opus, AAC,
-AMR, G.722). The calibration, fitted on scores of sources not trained on, allows for generators that go unheard, so a low
-score never clears a voice; its 98 % interval holds the variance from source to source, so a middling score
-decides nothing. Made again by
+planes, linear in frequency: log power less its mean over time, and group delay. They were trained on the
+rows of release `clear`; `ARGS=--unstated` trains on the others too. Figures of sources that they were
+trained on come from four further networks (1 200 steps, brought to the same scale), each without a quarter
+of these sources; all other sources are judged by the three, which were chosen of five on them. Both classes
+went through the same random channels (room, equaliser, noise, band limit, resampling, telephone, MP3, Opus,
+AAC, AMR, G.722). The calibration, fitted on scores of sources not trained on, allows for generators that go
+unheard, so a low score never clears a voice; its 98 % interval holds the variance from source to source, so
+a middling score decides nothing. Made again by
 `make train MODEL=synthetic_speech` (decision 0043), measured by `make bench-speech`.
 """
 
