@@ -1,31 +1,38 @@
-"""From out-of-fold scores to a `calibration.Platt` whose interval knows that sources differ."""
+"""From out-of-fold scores to a calibration that knows that sources differ and that some voices go unheard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide_inference.calibration import Platt
+from bonafide_inference.calibration import LikelihoodRatioTable
 from numpy.typing import NDArray
+from scipy import optimize, stats
 
 __all__ = [
+    "PURE",
+    "UNDECIDED",
     "Confidence",
+    "Judged",
     "balanced_weights",
+    "between_sources",
     "confidence",
     "expected_calibration_error",
-    "fit_platt",
+    "fit_curve",
     "leave_out",
+    "top",
 ]
 
 Array = NDArray[Any]
-MOST_LLR = 4.6
-"""No LLR beyond ±4.6 (p of 0.99): some thousand clips of some tens of sources support no more."""
 TAIL = 0.1
-"""Share of the favoured class in the tail that bounds the LLR on its side."""
+"""Share of the synthetic clips above the score whose likelihood ratio bounds the LLR."""
+GRID = 25
+SURE = 0.99
+"""Each end of the interval: at .975 one genuine source had 2 of 13 clips called fake (decision 0043)."""
 PURE = float(np.log(0.05 / 0.95))
-"""Log ratio that the lowest tenth must reach before a low score may clear a voice: one error in twenty."""
+"""What the lower end must reach in 95 of 100 draws of sources before a low score may clear a voice."""
 UNDECIDED = -1.6
 """Lowest LLR otherwise: p of 0.17, short of the default policy's "genuine"."""
 
@@ -41,87 +48,99 @@ def balanced_weights(labels: Array, groups: Sequence[Any]) -> NDArray[np.float64
     return weights * len(keys)
 
 
-def fit_platt(scores: Array, labels: Array, groups: Sequence[Any], rounds: int = 200, seed: int = 3) -> Platt:
-    """Balanced logistic regression; the covariance holds both sampling and source-to-source variance.
+def fit_curve(
+    scores: Array, labels: Array, groups: Sequence[Any], rounds: int = 200, seed: int = 3
+) -> LikelihoodRatioTable:
+    """LLR of a score as ``log(e + (1 - e) exp(a s + b))``, with intervals, as a table.
 
-    The first is a bootstrap over sources. The second is a random effect on the offset: for every source and
-    class the shift that fits it best, its variance less the variance of estimating it (method of moments,
-    DerSimonian & Laird 1986). A new source draws a new shift, so an interval without it would be too narrow.
+    ``e`` is the share of synthetic speech that the network does not hear at all: it scores as genuine speech
+    does, so a low score is never worth less than ``log e``. A straight line would clear it. Below, the curve
+    ends at `UNDECIDED` unless that share is surely small; above, at the ratio found for the highest scores.
 
-    A line goes on for ever, evidence does not: some generators are not heard at all, however genuine they
-    score. So the LLR stays within the likelihood ratios of the two tails as they were found, and above
-    `UNDECIDED` as long as the lower tail is not `PURE` in 95 of 100 draws of sources.
+    The interval holds the spread of the curve over draws of whole sources, and a random effect: sources are
+    shifted against each other, and a new one draws a new shift (DerSimonian & Laird 1986, by moments). Its
+    lower end, which keeps from accusing, takes the shifts of genuine sources along ``a s + b``; its upper end
+    those of synthetic sources along the curve.
     """
     scores, labels = np.asarray(scores, float), np.asarray(labels).astype(int)
     names = np.asarray(groups)
     weights = balanced_weights(labels, groups)
-    slope, offset = _logistic(scores, labels, weights)
+    fitted = _fit(scores, labels, weights)
+    most = top(scores, labels, weights)
+    first, last = (float(end) for end in np.quantile(scores, [0.005, 0.995]))
+    grid = np.linspace(first, last, GRID)
+    draws = [_curve(again, grid) for again in _redrawn(scores, labels, names, fitted, rounds, seed)]
+    middle = _curve(fitted, grid)
+    genuine, curve = labels == 0, _curve(fitted, scores)
+    shift = between_sources((fitted[0] * scores + fitted[1])[genuine], names[genuine])
+    lift = between_sources(curve[~genuine], names[~genuine])
+    count = len(set(names[genuine]))
+    wide = float(stats.t.ppf(SURE, max(2, count - 1)))
+    down, up = (
+        wide * np.sqrt(np.var(draws, axis=0) + variance * (1 + 1 / count)) for variance in (shift, lift)
+    )
+    least = UNDECIDED if float(np.quantile([draw[0] for draw in draws], 0.95)) > PURE else middle[0]
+    bounded = np.clip(middle, least, most)
+    return LikelihoodRatioTable(
+        kind="likelihood-ratio-table",
+        score=tuple(round(float(x), 4) for x in grid),
+        llr=tuple(round(float(x), 4) for x in bounded),
+        low=tuple(round(float(x), 4) for x in np.minimum(middle - down, bounded)),
+        high=tuple(round(float(x), 4) for x in np.clip(middle + up, bounded, most)),
+    )
+
+
+def _redrawn(
+    scores: Array, labels: Array, names: Array, fitted: Array, rounds: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """Fits to draws of whole sources."""
     rng = np.random.default_rng(seed)
-    unique = np.unique(names)
-    rows = {name: np.flatnonzero(names == name) for name in unique}
-    draws, lows = [], []
+    rows = {name: np.flatnonzero(names == name) for name in np.unique(names)}
     for _ in range(rounds):
-        pick = np.concatenate([rows[name] for name in rng.choice(unique, len(unique))])
+        pick = np.concatenate([rows[name] for name in rng.choice(list(rows), len(rows))])
         if 0 < labels[pick].sum() < len(pick):
-            again = balanced_weights(labels[pick], names[pick])
-            draws.append(_logistic(scores[pick], labels[pick], again))
-            lows.append(tails(scores[pick], labels[pick], again)[0])
-    covariance = np.cov(np.array(draws).T)
-    shift = between_sources(slope * scores + offset, labels, names)
-    low, high = tails(scores, labels, weights)
-    low = low if float(np.quantile(lows, 0.95)) <= PURE else max(low, UNDECIDED)
-    return Platt(
-        kind="platt", slope=round(slope, 5), offset=round(offset, 5),
-        llr_low=round(low, 4), llr_high=round(high, 4),
-        covariance=(
-            round(float(covariance[0, 0]), 6), round(float(covariance[0, 1]), 6),
-            round(float(covariance[1, 1] + shift), 6),
-        ),
-    )  # fmt: skip
+            yield _fit(scores[pick], labels[pick], balanced_weights(labels[pick], names[pick]), fitted)
 
 
-def tails(scores: Array, labels: Array, weights: Array) -> tuple[float, float]:
-    """Log ratios of the classes' weights below the `TAIL` quantile of genuine and above that of synthetic."""
-    found = []
-    for favoured, sign in ((0, 1.0), (1, -1.0)):
-        turned, mine = sign * scores, labels == favoured
-        order = np.argsort(turned[mine])
-        share = np.cumsum(weights[mine][order]) / weights[mine].sum()
-        edge = turned[mine][order][int(np.searchsorted(share, TAIL))]
-        inside = turned <= edge
-        ratio = (weights[~mine & inside].sum() / weights[~mine].sum() + 5e-3) / TAIL
-        found.append(float(np.log(min(1.0, ratio))))
-    return max(-MOST_LLR, found[0]), min(MOST_LLR, -found[1])
+def _curve(fitted: Array, scores: Array) -> NDArray[np.float64]:
+    slope, offset, logit = fitted
+    unheard = 1 / (1 + np.exp(-logit))
+    line = np.clip(slope * scores + offset, -30, 30)
+    return np.asarray(np.log(unheard + (1 - unheard) * np.exp(line)), dtype=np.float64)
 
 
-def between_sources(llrs: Array, labels: Array, groups: Array) -> float:
-    """Variance (nats²) of the mean LLR from source to source, less sampling, of the class with more."""
-    found = []
-    for label in (0, 1):
-        means, errors = [], []
-        for name in np.unique(groups[labels == label]):
-            some = llrs[(groups == name) & (labels == label)]
-            if len(some) >= 8:
-                means.append(some.mean())
-                errors.append(some.var(ddof=1) / len(some))
-        if len(means) >= 3:
-            found.append(max(0.0, float(np.var(means, ddof=1) - np.mean(errors))))
-    return max(found, default=1.0)
+def _fit(scores: Array, labels: Array, weights: Array, start: Array | None = None) -> NDArray[np.float64]:
+    """(slope, offset, logit of the unheard share) of least weighted log loss, with slight priors."""
+
+    def loss(fitted: Array) -> float:
+        llr = _curve(fitted, scores)
+        missed = np.logaddexp(0, np.where(labels == 1, -llr, llr))
+        return float((weights * missed).mean() + 1e-3 * (fitted[0] ** 2 + (fitted[2] + 1.4) ** 2))
+
+    first = np.array([1.0, 0.0, -1.4]) if start is None else start
+    bounds = [(0.01, 8.0), (-12.0, 12.0), (-6.0, 1.0)]
+    return np.asarray(optimize.minimize(loss, first, method="L-BFGS-B", bounds=bounds).x, dtype=np.float64)
 
 
-def _logistic(scores: Array, labels: Array, weights: Array) -> tuple[float, float]:
-    """Newton steps with a slight ridge on the slope."""
-    design = np.stack([scores, np.ones_like(scores)], axis=1)
-    beta = np.zeros(2)
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (weights * (labels - p)) - np.array([1e-3, 0]) * beta
-        hessian = (design * (weights * p * (1 - p))[:, None]).T @ design + np.diag([1e-3, 1e-6])
-        step = np.linalg.solve(hessian, gradient)
-        beta += np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-8:
-            break
-    return float(beta[0]), float(beta[1])
+def top(scores: Array, labels: Array, weights: Array) -> float:
+    """Log ratio of the classes' weights above the score that `TAIL` of the synthetic weight exceeds."""
+    synthetic = labels == 1
+    order = np.argsort(-scores[synthetic])
+    share = np.cumsum(weights[synthetic][order]) / weights[synthetic].sum()
+    inside = scores >= scores[synthetic][order][int(np.searchsorted(share, TAIL))]
+    ratio = TAIL / (weights[~synthetic & inside].sum() / weights[~synthetic].sum() + 5e-3)
+    return float(np.log(max(1.0, ratio)))
+
+
+def between_sources(llrs: Array, groups: Array) -> float:
+    """Variance (nats²) of the mean LLR from source to source, less what sampling explains."""
+    means, errors = [], []
+    for name in np.unique(groups):
+        some = llrs[groups == name]
+        if len(some) >= 8:
+            means.append(some.mean())
+            errors.append(some.var(ddof=1) / len(some))
+    return max(0.0, float(np.var(means, ddof=1) - np.mean(errors))) if len(means) >= 3 else 1.0
 
 
 @dataclass(frozen=True)
@@ -133,13 +152,13 @@ class Judged:
     high: NDArray[np.float64]
 
 
-def leave_out(scores: Array, labels: Array, groups: Sequence[Any]) -> Judged:
+def leave_out(scores: Array, labels: Array, groups: Sequence[Any], rounds: int = 60) -> Judged:
     """Every source judged by a calibration that was fitted without it."""
     names = np.asarray(groups)
     p, low, high = (np.zeros(len(names)) for _ in range(3))
     for name in np.unique(names):
         inside = names == name
-        fitted = fit_platt(scores[~inside], labels[~inside], names[~inside], rounds=60)
+        fitted = fit_curve(scores[~inside], labels[~inside], names[~inside], rounds=rounds)
         for row in np.flatnonzero(inside):
             found = fitted.apply(float(scores[row]))
             p[row], low[row], high[row] = found.p_fake, found.interval.low, found.interval.high

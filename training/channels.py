@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -45,18 +46,18 @@ def codec(sound: Sound, name: str, bit_rate: int) -> Sound:
     buffer = io.BytesIO()
     samples = np.clip(resample(sound, RATE_HZ, rate) * 32767, -32768, 32767).astype(np.int16)
     with av.open(buffer, "w", format=container) as output:
-        stream = output.add_stream(encoder, rate=rate)
-        stream.layout = "mono"  # type: ignore[union-attr]
-        stream.bit_rate = bit_rate  # type: ignore[union-attr]
+        stream: Any = output.add_stream(encoder, rate=rate)
+        stream.layout = "mono"
+        stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
         frame.sample_rate = rate
-        shaper = av.AudioResampler(format=stream.format, layout="mono", rate=rate,  # type: ignore[union-attr]
+        shaper = av.AudioResampler(format=stream.format, layout="mono", rate=rate,
                                    frame_size=stream.codec_context.frame_size or 320)  # fmt: skip
         for part in [*shaper.resample(frame), *shaper.resample(None), None]:
-            output.mux(stream.encode(part))  # type: ignore[union-attr,arg-type]
+            output.mux(stream.encode(part))
     buffer.seek(0)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-    with av.open(buffer) as given:
+    with av.open(buffer, "r") as given:
         parts = [part for frame in given.decode(audio=0) for part in resampler.resample(frame)]
     parts += resampler.resample(None)
     back = np.concatenate([part.to_ndarray().ravel() for part in parts]).astype(np.float32)

@@ -52,7 +52,7 @@ class Waves:
         missing = np.flatnonzero(lengths == 0)
         samples = np.lib.format.open_memmap(file, "r+")
         with multiprocessing.get_context("spawn").Pool(2) as pool:
-            tasks = [(clips[row].path, int(row), versions, seed) for row in missing]
+            tasks = [(clips[int(row)].path, int(row), versions, seed) for row in missing]
             for number, (row, made) in enumerate(pool.imap(_make, tasks, chunksize=4), 1):
                 samples[row, :, : made.shape[1]], lengths[row] = made, made.shape[1]
                 if number % 50 == 0 or number == len(missing):
@@ -71,7 +71,7 @@ class Waves:
         first = (
             0 if length <= size else int(rng.integers(0, length - size + 1)) if rng else (length - size) // 2
         )
-        return sound[first : first + size].astype(np.float32) / 32768
+        return np.asarray(sound[first : first + size], np.float32) / np.float32(32768)
 
 
 def _make(task: tuple[Path, int, int, int]) -> tuple[int, NDArray[np.int16]]:

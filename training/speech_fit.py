@@ -84,13 +84,22 @@ def fit(
     keep: Path | None = None,
 ) -> VoiceNet:
     """Train on ``rows``; with ``keep``, a finished network is read from there and a new one left there."""
-    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if keep is not None and keep.exists():
-        net.load_state_dict(torch.load(keep))
+        net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
+        net.load_state_dict(torch.load(keep, weights_only=True))
         return net.eval()
+    ready = _train(waves, labels, Sampler(labels, groups, rows, recipe), recipe)
+    if keep is not None:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(ready.state_dict(), keep)
+    return ready
+
+
+def _train(waves: Waves, labels: NDArray[Any], sampler: Sampler, recipe: Recipe) -> VoiceNet:
+    """The moving average of the weights after all steps."""
     torch.manual_seed(recipe.seed)
-    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    rng, sampler = np.random.default_rng(recipe.seed), Sampler(labels, groups, rows, recipe)
+    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
+    rng = np.random.default_rng(recipe.seed)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=recipe.steps, pct_start=0.15
@@ -113,11 +122,7 @@ def fit(
         if step % 100 == 0:
             print(f"  step {step}: loss {running / 100:.4f}, {time.monotonic() - began:.0f} s", flush=True)
             running = 0.0
-    ready = average.module.eval()
-    if keep is not None:
-        keep.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(ready.state_dict(), keep)
-    return ready
+    return average.module.eval()
 
 
 def _batch(
@@ -169,7 +174,7 @@ def scores(
     found = []
     for row in rows:
         length = max(int(waves.lengths[row]), 1)
-        sound = waves.samples[row, version, :length].astype(np.float32) / 32768
+        sound = waves.samples[row, version, :length].astype(np.float32) / np.float32(32768)
         starts = list(range(0, max(1, length - size + 1), size))
         if length > size and starts[-1] + size < length:
             starts.append(length - size)

@@ -116,24 +116,34 @@ def scored(shift: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[st
 
 
 class TestCalibration:
-    def test_line_is_found(self) -> None:
-        platt = calibrate.fit_platt(*scored(0.0))
-        assert platt.slope == pytest.approx(2, abs=0.4)  # the log ratio of two normals two apart
-        assert platt.apply(1.0).llr == pytest.approx(0, abs=0.4)
+    def test_curve_is_found(self) -> None:
+        curve = calibrate.fit_curve(*scored(0.0), rounds=20)  # two normals, two apart: an LLR of 2 s - 2
+        assert [curve.apply(s).llr for s in (0.5, 1.0, 1.5)] == pytest.approx([-1, 0, 1], abs=0.45)
+
+    def test_what_is_never_heard_bounds_a_low_score(self) -> None:
+        scores, labels, groups = scored(0.0)
+        deaf = np.where(np.isin(groups, ["s1", "s3"]), scores - 2, scores + 2 * labels)  # two of six sources
+        assert calibrate.fit_curve(deaf, labels, groups, rounds=20).apply(-2.0).llr > -1.7
+        assert calibrate.fit_curve(deaf, labels, groups, rounds=20).apply(4.0).llr > 1.5
 
     def test_sources_that_differ_widen_the_interval(self) -> None:
-        calm, wild = (calibrate.fit_platt(*scored(shift)).apply(2.5).interval for shift in (0.0, 2.0))
+        calm, wild = (
+            calibrate.fit_curve(*scored(shift), rounds=20).apply(2.0).interval for shift in (0.0, 2.0)
+        )
         assert wild.high - wild.low > calm.high - calm.low
         assert wild.low < 0.5
 
     def test_a_low_score_clears_only_where_nothing_synthetic_scores_low(self) -> None:
         scores, labels, groups = scored(0.0)
-        assert calibrate.fit_platt(scores, labels, groups).apply(-9.0).llr == calibrate.UNDECIDED
-        assert calibrate.fit_platt(scores + 6 * labels, labels, groups).apply(-9.0).llr <= calibrate.PURE
+        assert calibrate.fit_curve(scores, labels, groups, rounds=20).apply(-9.0).llr == calibrate.UNDECIDED
+        assert (
+            calibrate.fit_curve(scores + 6 * labels, labels, groups, rounds=20).apply(-9.0).llr
+            <= calibrate.PURE
+        )
 
     def test_a_source_is_judged_without_itself(self) -> None:
         scores, labels, groups = scored(0.0)
-        judged = calibrate.leave_out(scores, labels, groups)
+        judged = calibrate.leave_out(scores, labels, groups, rounds=8)
         assert calibrate.expected_calibration_error(judged.p, labels) < 0.08
         counted = calibrate.confidence(judged, labels, groups)
         assert counted.error < 0.1
