@@ -23,7 +23,7 @@ PY := $(VENV)/bin/python
 OLD_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c '$(OLD_ENOUGH)' 2>/dev/null && { echo $$p; break; }; done)
-PINS := $(wildcard requirements/*.txt layers/*/requirements*.txt)
+PINS := $(wildcard requirements/*.txt layers/*/requirements*.txt functions/*/requirements.txt)
 STAMP := $(shell cat $(PINS) /dev/null | cksum | tr ' ' '-')
 SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)

@@ -112,3 +112,18 @@ def test_zero_retention_keeps_the_result_and_nothing_else(cloud: Cloud, api: Api
     assert document["verdict"]
     assert document["source"]["filename"] is None
     assert document["artifacts"] == []
+
+
+@pytest.mark.rows("SEN-23")
+def test_page_of_a_platform(cloud: Cloud, api: Api) -> None:
+    """The deployed function finds its downloader; the platform is this test's own."""
+    page = b'<html><title>A film</title><video src="/clip.mp4"></video></html>'
+    with Server() as server, cloud.setting("fetch", PAGE_HOST="localhost"):
+        server.on("/watch", answer(200, page, Content_Type="text/html"))
+        server.on("/clip.mp4", answer(200, made("video"), Content_Type="video/mp4"))
+        url = server.url("/watch", "localhost")
+        document = api.finished(api("POST", "/v1/analyses", json={"url": url}))
+        is_whole(api, document, "video")
+        server.on("/watch", answer(200, page.replace(b"/clip", b"http://10.0.0.1/clip")))
+        failed = api.finished(api("POST", "/v1/analyses", json={"url": url}))
+        assert (failed["state"], failed["failure"]["code"]) == ("failed", "address_refused")

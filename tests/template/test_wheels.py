@@ -20,6 +20,7 @@ from tests.helpers.template import ROOT
 CORE = ROOT / "layers/core/requirements.txt"
 INFERENCE = ROOT / "layers/inference/requirements.txt"
 BARE = ROOT / "layers/inference/requirements-bare.txt"
+FETCH = ROOT / "functions/fetch/requirements.txt"
 GLIBC = 34  # Amazon Linux 2023, what python3.12 and python3.13 of Lambda stand on
 PYTHON = "3.13"
 
@@ -91,10 +92,11 @@ def pins(file: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_every_pin_is_a_wheel(machine: str) -> None:
-    found = resolve([CORE, INFERENCE], machine)
+    found = resolve([CORE, INFERENCE, FETCH], machine)
     versions = {one["name"]: one["version"] for one in found}
     assert pins(CORE).items() <= versions.items()
     assert pins(INFERENCE).items() <= versions.items()
+    assert pins(FETCH).items() <= versions.items()
     found += resolve([BARE], machine, "--no-deps")
     assert pins(BARE).items() <= {one["name"]: one["version"] for one in found}.items()
     foreign = [one["wheel"] for one in found if "any.whl" not in one["wheel"] and machine not in one["wheel"]]

@@ -102,6 +102,10 @@ def test_zero_retention_has_a_receipt_of_its_own_and_deletion_a_new_one(aws: Aws
     assert said["reason"] == "zero_retention" and said["erased"]["media"] == 1
     assert said["erased_at"] == said["confirmed_at"] == "2026-11-01T12:00:00Z"
     assert "result" in said["kept"][0]["what"]
+    kept = analyses.get("acme", analysis.id)
+    assert kept is not None and kept.media is not None
+    assert (kept.media.bytes, kept.media.sha256) == (4, None)  # by a hash, the file would be known again
+    assert "0" * 64 not in str(aws.client("dynamodb").scan(TableName=aws.table)["Items"])
     erasure.delete_analysis("acme", analysis.id, now=LATER)
     said = verified(receipt(analysis))
     assert (said["reason"], said["erased_at"]) == ("deleted", "2026-11-01T12:17:00Z")

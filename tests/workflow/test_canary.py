@@ -5,6 +5,7 @@ The captured logs are here: what the functions themselves say, with a canary in 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
@@ -64,10 +65,10 @@ def _plain(value: Any) -> bytes:
     return json.dumps(value, default=str, ensure_ascii=False).encode()
 
 
-def send(aws: Aws, canary: Canary, **options: Any) -> Any:
+def send(aws: Aws, canary: Canary, picture: bytes | None = None, **options: Any) -> Any:
     body, kind = multipart(
         [
-            ("file", jpeg(canary), f"{canary('name')}.jpg"),
+            ("file", picture or jpeg(canary), f"{canary('name')}.jpg"),
             ("options", json.dumps(options)),
             ("client_reference", canary("reference")),
         ]
@@ -83,7 +84,8 @@ def send(aws: Aws, canary: Canary, **options: Any) -> Any:
 @pytest.mark.parametrize("zero_retention", [False, True])
 def test_nothing_is_left(aws_running: Aws, log: io.StringIO, zero_retention: bool) -> None:
     canary = Canary()
-    done = send(aws_running, canary, zero_retention=zero_retention)
+    picture = jpeg(canary)
+    done = send(aws_running, canary, picture, zero_retention=zero_retention)
     before = canary.look(places(aws_running))
     if zero_retention:
         words = {word for row, what in before.items() for word in what}
@@ -91,9 +93,12 @@ def test_nothing_is_left(aws_running: Aws, log: io.StringIO, zero_retention: boo
     else:
         assert len(before) >= 3  # the row, the claim's answer, the media: the search finds what is there
     assert not any(name.startswith(("queue", "run", "history")) for name in before), before
+    digest = hashlib.sha256(picture).hexdigest().encode()  # whoever has the file knows it by this
+    assert any(digest in data for _, data in places(aws_running)) is not zero_retention
     answer = Answer.of(aws_running.invoke("api_native", event("DELETE", f"/v1/analyses/{done.id}")))
     assert answer.json["erased"]["media"] == 1 and answer.json["erased"]["records"] == 1
     assert canary.look(places(aws_running)) == {}
+    assert not any(digest in data for _, data in places(aws_running))
     assert "analysis ended" in log.getvalue()  # the logs were caught
     assert canary.within(log.getvalue().encode()) == []
     assert canary.files(*Path(tempfile.gettempdir()).glob("bonafide-*")) == {}

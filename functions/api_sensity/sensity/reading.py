@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+from bonafide import pages
 from bonafide.errors import InvalidRequest, TooLarge, Unprocessable
 from bonafide.http import Form, Part, truth
 from bonafide.ingest import NewAnalysis
@@ -12,7 +11,7 @@ from bonafide.routing import Call
 from bonafide.settings import settings
 from pydantic import JsonValue
 
-from sensity.words import DIALECT, FACE, FORENSIC, MAX_FILE_BYTES, PLATFORMS, POLICY, VOICE, Task
+from sensity.words import DIALECT, FACE, FORENSIC, MAX_FILE_BYTES, POLICY, VOICE, Task
 
 __all__ = ["MAX_INFO", "MAX_URL", "new_task"]
 
@@ -37,7 +36,7 @@ def new_task(call: Call, task: Task) -> NewAnalysis:
     if file and len(file.data) > _carried():
         raise _too_large(len(file.data))
     if url and not file and not upload_id:
-        _check_page(url)
+        pages.check(url)
     echo = _echo(form, task)
     explained = bool(echo.get("explain")) or task is FACE
     return NewAnalysis(
@@ -82,24 +81,6 @@ def _text(form: Form, name: str, limit: int) -> str | None:
     if len(text) > limit:
         raise InvalidRequest(f"{name}: at most {limit} characters.")
     return text or None
-
-
-def _check_page(url: str) -> None:
-    """Refuse the pages of the six platforms: there is media behind them, but no address of it (SEN-23)."""
-    try:
-        host = (urlsplit(url).hostname or "").lower().rstrip(".")
-    except ValueError:
-        return  # no address at all: the core says so
-    steps = host.split(".")
-    name = next(
-        (PLATFORMS[tail] for n in range(len(steps)) if (tail := ".".join(steps[n:])) in PLATFORMS), None
-    )
-    if name:
-        raise InvalidRequest(
-            f"This is a page of {name}, and no downloader is installed here: give the address of the media"
-            " file itself, or send the file.",
-            code="url_source_not_available",
-        )
 
 
 def _carried() -> int:

@@ -183,12 +183,16 @@ def voice(analysis: Analysis, every: Sequence[Finding]) -> Json:
             }
             for number, one in enumerate(fake[:MAX_SEGMENTS])
         ]
+    return result | _said(analysis)
+
+
+def _said(analysis: Analysis) -> Json:
+    """Return ``transcription`` and ``translation`` as far as they were asked for and found (SEN-65)."""
     spoken = _of(analysis, Operation.TRANSCRIPTION)
     details = spoken.evidence.details if spoken else {}
-    for name, key in (("transcription", "text"), ("translation", "translation")):
-        if isinstance(details.get(key), str):
-            result[name] = details[key]
-    return result
+    found = {name: details.get(name) for name in ("transcription", "translation")}
+    texts = {name: member.get("text") for name, member in found.items() if isinstance(member, dict)}
+    return {name: text for name, text in texts.items() if isinstance(text, str)}
 
 
 # ---- what they share ---------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ __all__ = [
     "MAX_LINES",
     "MAX_VIDEO_S",
     "NO_FACES",
-    "PLATFORMS",
     "POLICY",
     "RED_FLAGS",
     "TASKS",
@@ -44,22 +43,6 @@ FORMATS: dict[MediaKind, frozenset[str]] = {
     MediaKind.DOCUMENT: frozenset(("pdf",)),
 }
 """What is taken, by the names of our own probe (SEN-16 … SEN-19): jpg and jfif are jpeg, 3gpp is 3gp."""
-
-PLATFORMS = {
-    "youtube.com": "Youtube",
-    "youtu.be": "Youtube",
-    "youtube-nocookie.com": "Youtube",
-    "instagram.com": "Instagram",
-    "facebook.com": "Facebook",
-    "fb.watch": "Facebook",
-    "tiktok.com": "Tiktok",
-    "twitter.com": "Twitter",
-    "x.com": "Twitter",
-    "t.co": "Twitter",
-    "dailymotion.com": "Dailymotion",
-    "dai.ly": "Dailymotion",
-}
-"""Hosts of pages that hold media (SEN-23); see docs/decisions/0025-sensity.md for what becomes of them."""
 
 
 class Event(StrEnum):

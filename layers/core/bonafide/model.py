@@ -101,7 +101,7 @@ class MediaFacts(Word):
     format: str = Field(description="Short container name, such as jpeg, png, mp4, mp3, pdf.")
     mime: str
     bytes: int = Field(ge=1)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Zero retention erases it.")
     width: int | None = None
     height: int | None = None
     frames: int | None = Field(None, description="Pictures in an image file (1 unless animated).")

@@ -232,11 +232,13 @@ def fetch(
     *,
     max_bytes: int,
     timeout_s: float,
+    headers: Mapping[str, str] | None = None,
     allow_loopback: bool | None = None,
     resolver: Resolver | None = None,
 ) -> Fetched:
     """GET ``url`` into ``target_path`` within ``timeout_s`` in all; nothing is left there on an error.
 
+    ``headers`` go to the host, scheme and port of ``url`` only, not to where it may redirect.
     Raises Refused: ``url_invalid``, ``address_refused``, ``address_unresolved``, ``too_many_redirects``,
     ``media_too_large``, ``fetch_timed_out``, ``fetch_failed``, ``fetch_status_<n>``. Raises Unavailable
     (worth a retry): ``fetch_failed`` for a lost connection, ``fetch_status_<n>`` for 429 and 5xx.
@@ -244,7 +246,7 @@ def fetch(
     loopback = settings().allow_loopback if allow_loopback is None else allow_loopback
     line = _Line(_Deadline(timeout_s), loopback, resolver)
     try:
-        return _follow(line, url, Path(target_path), max_bytes)
+        return _follow(line, url, Path(target_path), max_bytes, headers or {})
     except _NetworkError as fault:
         if fault.kind == "timed_out":
             detail = f"The media did not arrive within {timeout_s:g} s."
@@ -253,10 +255,12 @@ def fetch(
         raise broken(f"The media could not be fetched ({fault.kind}).", code="fetch_failed") from fault
 
 
-def _follow(line: _Line, url: str, path: Path, max_bytes: int) -> Fetched:
-    headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+def _follow(line: _Line, url: str, path: Path, max_bytes: int, own: Mapping[str, str]) -> Fetched:
+    first = parse(url)
     for _ in range(MAX_REDIRECTS + 1):
         target = parse(url)
+        same = (target.scheme, target.host, target.port) == (first.scheme, first.host, first.port)
+        headers = {**(own if same else {}), "Accept": "*/*", "Accept-Encoding": "identity"}
         with _exchange(line, "GET", target, headers) as (answer, _connection):
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or location is None:

@@ -21,7 +21,10 @@ KIND = "deletion-receipt+jws"
 """``typ`` of the header: a receipt cannot be taken for another kind of token of the same key."""
 
 _RESULT = (
-    "The result: verdict, scores, evidence without quotations, options, client_reference, callback address.",
+    (
+        "The result: verdict, scores, evidence without quotations, what kind of file it was and how long and"
+        " large (not its hash), options, client_reference, callback address."
+    ),
     "Zero retention keeps the answer. DELETE erases it.",
 )
 _TOMBSTONE = (

@@ -41,6 +41,10 @@ class Settings(BaseModel):
     public_base_url: str = Field("", description="Where clients reach the API; else taken from the request.")
 
     allow_loopback: bool = Field(False, description="Local cloud only: outbound calls to 127.0.0.0/8.")
+    platform_pages: bool = Field(
+        False, description="Look for the media behind pages of platforms (pages.py)."
+    )
+    page_host: str = Field("", description="Tests only, with loopback: a host taken for a platform's.")
     inline_limit_bytes: int = Field(4_500_000, description="Largest multipart file that the gateway carries.")
     upload_limit_bytes: int = Field(2 * 1024**3, description="Largest file by presigned upload, URL or drop.")
     fetch_timeout_s: int = 120

@@ -130,9 +130,11 @@ def test_a_file_wins_and_nothing_is_refused(api: Api) -> None:
      "https://www.instagram.com/p/x/", "https://vm.tiktok.com/x", "https://twitter.com/a/status/1",
      "https://www.dailymotion.com/video/x", "https://FB.watch./x"],
 )  # fmt: skip
-def test_the_pages_of_platforms_are_known_and_refused_in_words(api: Api, url: str) -> None:
+def test_the_pages_of_platforms_are_taken_unless_the_owner_says_no(api: Api, aws: Aws, url: str) -> None:
+    assert row(post(api, "face_manipulation", url=url)).source.url == url
+    aws.use("api_sensity", PLATFORM_PAGES="off")
     answer = post(api, "face_manipulation", url=url)
-    assert answer.status == 400 and "no downloader is installed" in answer.json["error"]
+    assert answer.status == 400 and "switched off here" in answer.json["error"]
     assert row(post(api, "face_manipulation", url="https://notyoutube.com/x.mp4")).source.type == "url"
 
 

@@ -23,6 +23,7 @@ from bonafide.model import (
     State,
     Track,
 )
+from bonafide.transcript import Transcript
 
 from tests.unit.api_sensity.words import analysis, facts, picture, scored, silent
 
@@ -295,9 +296,15 @@ def test_a_voice(told: Any) -> None:
     shadow = own.model_copy(
         update={"model": ModelRef(name="s", version="1", sha256="0", type="learned", shadow=True)}
     )
-    words = silent(
-        Operation.TRANSCRIPTION, evidence=Evidence(details={"text": "bonjour", "translation": "good morning"})
-    )
+    heard = Transcript(
+        engine="an-engine",
+        language="fr-FR",
+        language_identified=True,
+        punctuated="bonjour",
+        translator="another",
+        translation="good morning",
+    ).finding()
+    words = silent(Operation.TRANSCRIPTION, evidence=heard.evidence)
     made = analysis(VOICE, WAV, scored(SPEECH, 0.9), words, wish={"explain": True, "transcribe": True})
     assert told(made, (own, shadow))["result"] == {
         "class_name": "fake",

@@ -13,7 +13,11 @@ import pytest
 
 from localcloud.cloud import ROOT
 
-FILES = [*sorted(ROOT.glob("requirements/*.txt")), *sorted(ROOT.glob("layers/*/requirements*.txt"))]
+FILES = [
+    file
+    for pattern in ("requirements/*.txt", "layers/*/requirements*.txt", "functions/*/requirements.txt")
+    for file in sorted(ROOT.glob(pattern))
+]
 # What another package brings, at a version fixed with it.
 BROUGHT = {"botocore": "boto3", "urllib3": "boto3"}
 
@@ -54,7 +58,11 @@ def _third_party(*folders: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folders", "files"),
     [
-        (("layers/core", "functions"), ("layers/core/requirements.txt",)),
+        (("layers/core",), ("layers/core/requirements.txt",)),
+        (
+            ("layers/core", "functions"),
+            ("layers/core/requirements.txt", "functions/fetch/requirements.txt"),
+        ),
         (
             ("layers/inference",),
             ("layers/inference/requirements.txt", "layers/inference/requirements-bare.txt"),
@@ -64,7 +72,7 @@ def _third_party(*folders: str) -> set[str]:
             ("requirements/local.txt", "layers/core/requirements.txt", "layers/inference/requirements.txt"),
         ),
     ],
-    ids=["core", "inference", "localcloud"],
+    ids=["core", "functions", "inference", "localcloud"],
 )
 def test_what_is_imported_is_required(folders: tuple[str, ...], files: tuple[str, ...]) -> None:
     required = set().union(*(_names(ROOT / file) for file in files))

@@ -254,6 +254,8 @@ def settle(tenant: str, analysis_id: str) -> None:
 def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
     """Zero retention: drop the address, the file name, where media lay, artifacts, quotations of the file.
 
+    Its hash goes too: whoever has the file could tell by it that this very file was here.
+
     Of what a dialect echoes only the member ``kept`` stays: nothing in it may name anybody.
     """
     analysis = get(tenant, analysis_id)
@@ -263,6 +265,8 @@ def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
     results = [redacted(r).model_dump(mode="json", exclude_defaults=True) for r in analysis.results]
     kept = {"kept": analysis.echo["kept"]} if "kept" in analysis.echo else {}
     erased = analysis.media_deleted_at or now
+    facts = analysis.media.model_dump(mode="json", exclude_none=True) if analysis.media else {}
+    facts.pop("sha256", None)
     table.update(
         key(tenant, analysis_id),
         set_={
@@ -270,6 +274,7 @@ def forget_names(tenant: str, analysis_id: str, *, now: datetime) -> None:
             "results": dumps(results),
             "echo": dumps(kept),
             "media_deleted_at": clock.text(erased),
+            **({"media": dumps(facts)} if facts else {}),
         },
         remove=("media_ref",),
     )

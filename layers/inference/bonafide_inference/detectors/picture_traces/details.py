@@ -72,7 +72,7 @@ def _coding(coded: Encoding) -> dict[str, Any]:
     return facts | {"luma_table": " ".join(map(str, coded.tables[0])) if coded.tables else ""}
 
 
-def _hashes(job: Job) -> dict[str, str]:
+def _hashes(job: Job) -> dict[str, str | None]:
     """SHA-256 as inspect computed it; MD5 and SHA-1 because case files and databases still use them."""
     with open(job.path, "rb") as file:
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
