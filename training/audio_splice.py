@@ -28,8 +28,8 @@ __all__ = ["Judged", "judge", "segment_line", "train"]
 CACHE = Path(".cache/speech")
 VERSION = "1.0.0"
 MEMBERS = 3
-A_MINUTE = 300
-"""Segments in a minute of sound."""
+FALSE_A_MINUTE = 0.5
+"""Stretches of genuine speech that may be marked."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,23 @@ def _fitted(made: Made, rows: NDArray[np.bool_]) -> perceptron.Perceptron:
 
 
 def segment_line(made: Made, logits: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset from logit to the log-odds of a cut, if one a minute (2 segments of 300)."""
+    """Slope and offset from logit to a segment's LLR, 0 where genuine speech has `FALSE_A_MINUTE`.
+
+    The slope is that of the calibrated likelihood ratio; the zero is found by bisection on genuine recordings.
+    """
     usable = ~made.between
     line = fit_platt(
         logits[usable], made.holds[usable].astype(int), list(made.group[made.recording][usable]), 2
     )
-    return line.slope, line.offset + float(np.log(2 / A_MINUTE))
+    genuine = np.flatnonzero(~made.spliced)
+    parts = [line.slope * logits[made.recording == number] for number in genuine]
+    most = FALSE_A_MINUTE * float(made.seconds[genuine].sum()) / 60
+    low, high = (float(end([part.max() for part in parts])) for end in (min, max))
+    for _ in range(30):
+        middle = (low + high) / 2
+        enough = sum(len(audio_splice_card.stretches(part - middle)) for part in parts) > most
+        low, high = (middle, high) if enough else (low, middle)
+    return line.slope, -high
 
 
 def manifest(judged: Judged, sha256: str) -> dict[str, Any]:

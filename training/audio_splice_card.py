@@ -169,8 +169,8 @@ INTRODUCTION = """# audio_splice {version}
 
 **Asks** whether a recording was cut, shortened or added to. **Says** `scored` with a calibrated LLR of
 the channel and a segment of 400 ms every 200 ms, or `inconclusive` with the reason (the gates of the
-sound). A segment's LLR is the log-odds of a cut within it, where there is one cut a minute: above 0 a
-cut is likelier than not (decision 0047). Segments above 0 that overlap are one suspicious stretch.
+sound). A segment's LLR is of a cut within it, less what chance reaches once in two minutes of genuine
+speech (decision 0047). Segments above 0 that overlap are one suspicious stretch.
 
 Thirty-six measurements compare a segment with the second before and after it (`far_*`: two seconds;
 `near_*`: 0.3 s around the worst moment within): the background's level and spectrum (`floor_*`: the

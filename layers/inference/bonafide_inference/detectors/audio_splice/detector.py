@@ -56,10 +56,10 @@ class AudioSplice:
 
 
 def segment_llrs(model: LoadedModel, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Log-odds of a cut within each segment, where there is one cut a minute, (segments,) in nats.
+    """LLR of a cut within each segment, less what genuine speech reaches in two minutes, (segments,).
 
-    So above 0 a cut is likelier than not: a likelihood ratio alone would be above 0 at many places of every
-    recording, there being 300 a minute.
+    A likelihood ratio alone would be above 0 at many places of every recording, there being 300 a minute
+    (decision 0047).
     """
     if not len(rows):
         return np.zeros(0)
