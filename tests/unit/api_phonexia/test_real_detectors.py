@@ -27,8 +27,8 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[MediaFacts, list[Any
     folder = tmp_path_factory.mktemp("call")
     path = folder / "call.wav"
     cut = cut_voice()[0]
-    whole = voice(8, seed=4, pitch_hz=150)
-    path.write_bytes(wav(np.stack([cut, whole, np.zeros(8 * RATE, np.float32), cut])))
+    whole = voice(12, seed=4)
+    path.write_bytes(wav(np.stack([cut, whole, np.zeros(12 * RATE, np.float32), cut])))
     media = inspect(str(path))
     assert isinstance(media, MediaFacts)
     findings = []
@@ -56,12 +56,13 @@ def test_every_channel_has_its_own_answer(phonexia: Any, call: Any) -> None:
     result = answer.document["result"]
     assert result["deepfake_detection"] is None
     cuts = [channel["segments"] for channel in result["audio_manipulation_detection"]["channels"]]
-    assert any(one["start_time"] - 0.3 <= 3.0 <= one["end_time"] + 0.3 for one in cuts[0])
+    assert any(abs(one["start_time"] - at) < 0.7 for one in cuts[0] for at in (5.0, 7.0))
     assert all(one["score"] > 0 for channel in cuts if channel for one in channel)
-    assert len(cuts[1]) < len(cuts[0]) or not cuts[1]
+    assert cuts[1] == [], "judged, and nothing found"
     assert cuts[2] is None, "nothing was judged"
     assert cuts[3] == cuts[0], "the same sound, not looked at twice"
     replay = [channel["score"] for channel in result["replay_attack_detection"]["channels"]]
+    assert isinstance(replay[1], float)
     assert replay[2] is None
     assert replay[3] == replay[0]
     assert "audio_manipulation_detection/2=silence" in answer.notes
@@ -73,7 +74,7 @@ def test_raw_segmentation_has_every_400_ms(phonexia: Any, call: Any) -> None:
     result = told(phonexia, call, raw=True).document["result"]
     for channel in result["audio_manipulation_detection"]["channels"][:2]:
         segments = channel["segments"]
-        assert len(segments) == 39
+        assert len(segments) == 59
         assert {round(one["end_time"] - one["start_time"], 3) for one in segments} == {0.4}
         steps = np.diff([one["start_time"] for one in segments])
         assert np.allclose(steps, 0.2, atol=1e-3)

@@ -20,13 +20,12 @@ FOLDER = Path(bonafide_inference.__file__).parent / "detectors" / "audio_splice"
 RATE = 16_000
 
 
-def cut_voice(seconds: float = 8.0) -> tuple[np.ndarray, tuple[float, float]]:
-    """Two seconds of another voice, with other noise and a band that ends at 4 kHz, put in at 3 s."""
-    rng = np.random.default_rng(9)
-    host = voice(seconds) + rng.normal(0, 0.001, int(seconds * RATE)).astype(np.float32)
-    guest = voice(2.0, seed=5, pitch_hz=190) + rng.normal(0, 0.02, 2 * RATE).astype(np.float32)
-    host[3 * RATE : 5 * RATE] = np.convolve(guest, np.sinc(np.arange(-32, 33) / 2) / 2, "same")
-    return host.astype(np.float32), (3.0, 5.0)
+def cut_voice() -> tuple[np.ndarray, tuple[float, float]]:
+    """Twelve seconds of a voice; from 5 to 7 s another one, recorded in a noisy place."""
+    sound = voice(12, seed=4)
+    hiss = np.random.default_rng(3).normal(0, 0.05, 2 * RATE)
+    sound[5 * RATE : 7 * RATE] = voice(2.0, seed=7, pitch_hz=120) * 0.9 + hiss
+    return sound.astype(np.float32), (5.0, 7.0)
 
 
 def ask(path: Path, data: bytes, channel: int | None = 0, **options: object) -> Finding:
@@ -67,7 +66,7 @@ class TestMeasurements:
     def test_the_background_changes_at_a_cut(self) -> None:
         rows = measure(cut_voice()[0])
         shape = column(rows, "floor_shape")
-        assert int(shape.argmax()) in (13, 14, 15, 23, 24, 25)
+        assert int(shape.argmax()) in (23, 24, 25, 33, 34, 35)
 
     def test_the_hum_turns_at_a_cut_and_nowhere_else(self) -> None:
         moments = np.arange(6 * RATE) / RATE
@@ -88,7 +87,8 @@ class TestAnswers:
         assert found.outcome is Outcome.SCORED
         stretches = detector.joined(found.evidence.segments)
         assert any(a - 0.3 <= cut <= b + 0.3 for a, b in stretches for cut in cuts)
-        untouched = ask(tmp_path / "y.wav", wav(voice(8)))
+        untouched = ask(tmp_path / "y.wav", wav(voice(12, seed=4)))
+        assert not detector.joined(untouched.evidence.segments)
         assert found.llr > untouched.llr
 
     @pytest.mark.rows("PHX-7", "PHX-9")
@@ -121,9 +121,9 @@ class TestAnswers:
         ("sound", "reason"),
         [
             (np.zeros(5 * RATE, np.float32), "silence"),
-            (np.full(5 * RATE, 0.3, np.float32), "dc_only"),
+            (np.full(5 * RATE, 0.5, np.float32), "dc_only"),
             (np.full(5 * RATE, np.nan, np.float32), "non_finite_samples"),
-            (voice(2), "too_little_speech"),
+            (voice(0.8), "too_little_speech"),
         ],
     )
     def test_bad_sound_is_declined(self, tmp_path: Path, sound: np.ndarray, reason: str) -> None:
@@ -148,7 +148,7 @@ class TestScores:
             Segment(start_s=k * 0.2, end_s=k * 0.2 + 0.4, llr=llr)
             for k, llr in enumerate((-1.0, 0.5, 2.0, -1, -1, -1, 1.0))
         ]
-        assert detector.joined(segments) == pytest.approx([(0.2, 0.8), (1.2, 1.6)])
+        assert np.allclose(detector.joined(segments), [(0.2, 0.8), (1.2, 1.6)])
 
     def test_small_and_bounded(self) -> None:
         model = load(str(FOLDER))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 __all__ = ["LIMITS", "AudioSplice", "file_score", "joined", "segment_llrs"]
 
-LIMITS = Limits()
-"""Those of every speech detector: what the training material has too."""
+LIMITS = Limits(speech_s=1.0, snr_db=float("-inf"))
+"""A cut is heard in the background as well: loud noise and little speech are no reason to decline."""
 
 
 class AudioSplice:
