@@ -91,7 +91,7 @@ def _fitted(made: Made, rows: NDArray[np.bool_]) -> perceptron.Perceptron:
 def segment_line(made: Made, logits: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and offset from logit to a segment's LLR, 0 where genuine speech has `FALSE_A_MINUTE`.
 
-    The slope is that of the calibrated likelihood ratio; the zero is found by bisection on genuine recordings.
+    The slope is that of the calibrated likelihood ratio; the zero is found by bisection.
     """
     usable = ~made.between
     line = fit_platt(

@@ -10,18 +10,21 @@ from pathlib import Path
 
 import numpy as np
 from bonafide_inference.detectors.audio_replay.features import measure
+from bonafide_inference.soundstats import Meter
+from bonafide_inference.speech import Limits
+from bonafide_inference.vad import FRAME
 from numpy.typing import NDArray
 
 from training import replays
 from training.cuts_cache import hosts_of
 from training.speech_material import RATE_HZ, Clip
 
-__all__ = ["Taken", "of"]
+__all__ = ["Taken", "narrow", "of"]
 
 MOST = 9
 """Clips of a source; each is taken twice as genuine (far off; near by or by a headset) and replayed twice."""
 WINDOW = 4 * RATE_HZ
-RECIPE = 1
+RECIPE = 2
 """To be raised when `replays` or the measurements change: what lies in the cache is then made again."""
 
 
@@ -53,8 +56,11 @@ def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 21) ->
 
 def _all(clips: Sequence[Clip], most: int, seed: int) -> Taken:
     hosts, sounds = hosts_of(clips, most)
-    rows, kinds = [], []
-    for number, sound in enumerate(sounds):
+    rows, kinds, kept = [], [], []
+    for number, (clip, sound) in enumerate(zip(hosts, sounds, strict=True)):
+        if narrow(sound):
+            continue
+        kept.append(clip)
         rng = np.random.default_rng((seed, number))
         chosen = ["far", str(rng.choice(["near", "headset"], p=[0.7, 0.3]))]
         for kind in [*chosen, *rng.choice(replays.REPLAYS, 2, replace=False).tolist()]:
@@ -64,6 +70,15 @@ def _all(clips: Sequence[Clip], most: int, seed: int) -> Taken:
             print(f"\rrecordings of clip {number}/{len(hosts)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return Taken(
-        np.stack(rows), np.array(kinds), np.repeat([clip.group for clip in hosts], 4),
-        np.repeat([clip.clear for clip in hosts], 4),
+        np.stack(rows), np.array(kinds), np.repeat([clip.group for clip in kept], 4),
+        np.repeat([clip.clear for clip in kept], 4),
     )  # fmt: skip
+
+
+def narrow(sound: NDArray[np.float32]) -> bool:
+    """Whether the detector's gate declines this clip for its band."""
+    meter = Meter()
+    block = meter.native(sound, RATE_HZ, 1)
+    frames = block[: block.size // FRAME * FRAME].reshape(-1, FRAME)
+    meter.frames(frames, np.ones(len(frames), np.float32))
+    return meter.stats().bandwidth_hz < Limits().bandwidth_hz
