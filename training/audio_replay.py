@@ -228,8 +228,9 @@ them.
 Simulated (`training/replays.py`, seed 21): a telephone's, a laptop's or a desk loudspeaker (corner at
 350–800, 180–400, 60–140 Hz, resonances, soft limit), a room (RT60 0.15–0.9 s) and a microphone 0.2–1.5
 m away; genuine: near by, 1–4 m away in such rooms, by a headset that cuts lows at 100–300 Hz. All then
-with a random level, one in seven coded. Clips of release `clear`, without those that the gate for narrow bands declines; each source judged by a model without
-it. Made again by `make train MODEL=audio_replay`, measured by `make bench-speech`.
+with a random level, one in seven coded. Clips of release `clear`, without those that the gate for
+narrow bands declines; each source judged by a model without it. Made again by `make train
+MODEL=audio_replay`, measured by `make bench-speech`.
 """
 
 LIMITS = """**Limits.** A good loudspeaker close to the microphone in a dry room leaves almost nothing.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,7 +238,7 @@ def _hum(sound: Array, count: int) -> dict[str, Array]:
     moments = np.arange(low.size) / 1000
     views = np.lib.stride_tricks.sliding_window_view(low, size)
     sides = [np.minimum(starts + shift, len(views) - 1) for shift in (0, size + 400)]
-    best: tuple[Array, Array] | None = None
+    best: tuple[NDArray[Any], NDArray[Any]] | None = None
     for mains in MAINS_HZ:
         turn, weight = np.zeros(count), np.full(count, 1e-6)
         for harmonic in HARMONICS:
@@ -251,8 +252,8 @@ def _hum(sound: Array, count: int) -> dict[str, Array]:
 
 
 def _line(
-    views: Array, sides: list[NDArray[np.int64]], moments: Array, hertz: float, window: Array
-) -> tuple[Array, Array]:
+    views: Array, sides: list[NDArray[np.int64]], moments: NDArray[Any], hertz: float, window: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """(1 - cos of the turn, how audible 0..1) of one spectral line, a value a segment."""
     k = np.arange(window.size) / 1000
     tones = [np.exp(-2j * np.pi * (hertz + shift) * k) * window for shift in (-9, -6, 0, 6, 9)]
