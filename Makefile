@@ -139,8 +139,9 @@ bench-forensics: $(DEV_ENV)  ## File forensics and provenance measured on the ma
 bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
 	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
 
-bench-speech: $(DEV_ENV)  ## The synthetic voice detector measured on the material in DATA
-	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS)
+bench-speech: $(DEV_ENV)  ## Synthetic voices, cuts and replays measured on the material in DATA
+	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS); voices=$$?; \
+	$(PY) -m benchmarks.speech_cuts --data "$${DATA:-../shared/data}" && exit $$voices
 
 bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA
 	@$(PY) -m benchmarks.image --data "$${DATA:-../shared/data}" $(ARGS)

@@ -12,6 +12,8 @@ __all__ = ["MODELS", "main"]
 MODELS = {
     name: f"training.{name}"
     for name in (
+        "audio_replay",
+        "audio_splice",
         "double_quantisation",
         "error_level",
         "jpeg_ghosts",

@@ -142,7 +142,8 @@ def _entry(
             return {"segments": None}, spoken.reason or "silent"
         raw = bool(analysis.echo.get("raw_segmentation"))
         evidence = [f.evidence for f in own if not (f.model and f.model.shadow)] or [spoken.evidence]
-        found = [s for one in evidence for s in one.segments if s.channel in (None, number)]
+        heard = {None, number, *(f.channel for f in own)}  # a twin's segments bear the twin's number
+        found = [s for one in evidence for s in one.segments if s.channel in heard]
         return {"segments": _segments(found, raw=raw)}, ""
     if name is Asked.DEEPFAKE and _too_short(analysis, own):
         return {"score": None}, "less_than_3_seconds"

@@ -1,0 +1,277 @@
+"""What changes at a cut, measured for every segment of 400 ms: background, band, room, phase, mains hum.
+
+A segment is compared with up to two seconds of sound on either side of it. What people do all the time
+(speaking up, pausing, another speaker) changes the loud parts; a cut changes the quiet ones as well, and
+at once. At the ends of the sound its own mirror image stands for what is missing, and so shows no
+change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HOP_S", "NAMES", "SEGMENT_S", "measure"]
+
+Array = NDArray[np.float32]
+RATE_HZ = 16_000
+SEGMENT_S, HOP_S = 0.4, 0.2
+"""Length and step of the segments (PHX-7)."""
+FRAME, HOP = 512, 200
+PER_SEGMENT, STEP, CONTEXT, NEAR = 32, 16, 160, 24
+"""Frames of 12.5 ms: in a segment, between segments, on either side, and close to a moment."""
+FINE, FINE_HOP, FINE_STEP = 96, 32, 100
+CHUNK = 300
+"""Segments (a minute) that are measured at once."""
+EDGE = 5
+"""Segments at either end where the hum's phase is unknown: a mirror image turns it."""
+MAINS_HZ = (50.0, 60.0)
+HARMONICS = (1, 2, 3, 4, 6)
+EDGES = np.array([2, 4, 6, 8, 11, 14, 18, 22, 27, 33, 40, 48, 57, 67, 79, 93, 109, 128, 150, 175, 205, 257])
+FINE_EDGES = np.array([1, 4, 8, 13, 19, 26, 34, 49])
+
+NAMES = (
+    "floor_shape", "floor_level", "floor_most", "floor_high", "floor_own", "floor_peak",
+    "mean_shape", "mean_high", "loud_shape", "loud_high", "loud_own",
+    "spread_shape", "decay_change", "band_edge",
+    "rise", "rise_all", "fall", "fall_all", "step_rank", "click", "click_rank",
+    "hum_turn", "hum_level", "quiet", "contrast",
+    "far_floor_shape", "far_floor_high", "far_floor_level", "far_mean_shape", "far_loud_shape", "far_own",
+    "near_floor", "near_floor_high", "near_mean", "near_apart", "near_rank",
+)  # fmt: skip
+"""Names of the measurements, in their order; the card says what each is."""
+
+
+def measure(samples: Array) -> Array:
+    """Measurements of all segments.
+
+    Parameters
+    ----------
+    samples
+        (n,) float32 at 16 kHz; may be a view of a file, it is read a minute at a time.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (segments, `len(NAMES)`); segment k lasts from 0.2 k to 0.2 k + 0.4 s, and none goes beyond the end.
+    """
+    count = max(0, (samples.size - round(SEGMENT_S * RATE_HZ)) // (STEP * HOP) + 1)
+    if not count:
+        return np.zeros((0, len(NAMES)), np.float32)
+    scale = np.float32(max(_loudness(samples), 1e-6))
+    parts = [_chunk(sound / scale, first) for first, sound in _chunks(samples, count)]
+    rows = np.concatenate(parts)[:count]
+    for name, source in (("step_rank", "fall"), ("click_rank", "click"), ("near_rank", "near_floor")):
+        column = rows[:, NAMES.index(source)]
+        rows[:, NAMES.index(name)] = column - np.quantile(column, 0.9)
+    rows[:EDGE, NAMES.index("hum_turn")] = rows[-EDGE:, NAMES.index("hum_turn")] = 0
+    rows[:, NAMES.index("floor_peak")] = _peak(rows[:, NAMES.index("floor_shape")])
+    return rows
+
+
+def _loudness(samples: Array) -> float:
+    """Root mean square of the louder tenth of seconds, so that the measurements know no level."""
+    size = max(1, samples.size // RATE_HZ)
+    edges = np.linspace(0, samples.size, size + 1).astype(int)
+    levels = [
+        float(np.sqrt(np.mean(np.square(samples[a:b], dtype=np.float64))))
+        for a, b in pairwise(edges.tolist())
+    ]
+    return float(np.quantile(levels, 0.9))
+
+
+def _chunks(samples: Array, count: int) -> Iterator[tuple[int, Array]]:
+    """(number of its first segment, sound with its context) of every minute."""
+    margin = (CONTEXT + 6) * HOP
+    for first in range(0, count, CHUNK):
+        size = min(CHUNK, count - first)
+        begin = first * STEP * HOP - margin
+        end = ((first + size - 1) * STEP + PER_SEGMENT) * HOP + margin
+        inside = np.asarray(samples[max(0, begin) : min(samples.size, end)], np.float32)
+        yield size, _mirrored(inside, max(0, -begin), max(0, end - samples.size))
+
+
+def _mirrored(sound: Array, before: int, after: int) -> Array:
+    """Pad with the sound's mirror image, again and again if it is short."""
+    return np.pad(sound, (before, after), mode="symmetric")
+
+
+def _chunk(sound: Array, count: int) -> Array:
+    level = _bands(sound)
+    starts = np.arange(count) * STEP + 6
+    sides = [
+        np.lib.stride_tricks.sliding_window_view(level, CONTEXT, axis=0)[starts + shift]
+        for shift in (-3, CONTEXT + PER_SEGMENT)
+    ]
+    half = CONTEXT // 2
+    table = _contexts(sides[0][..., half:], sides[1][..., :half]) | _far(*sides)
+    table |= _near(level, count) | _steps(sound, count) | _hum(sound, count)
+    table["contrast"] = table["floor_shape"] - table["floor_own"]
+    empty = np.zeros(count, np.float32)
+    return np.stack([table.get(name, empty) for name in NAMES], axis=1).astype(np.float32)
+
+
+def _bands(sound: Array) -> Array:
+    """Log10 power, (frames, bands): frames of 32 ms every 12.5 ms, 21 bands that widen with frequency."""
+    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
+    window = np.hanning(FRAME).astype(np.float32)
+    power = np.abs(np.fft.rfft(frames * window, axis=1).astype(np.complex64)) ** 2
+    bands = np.add.reduceat(power, EDGES[:-1], axis=1) / np.diff(EDGES).astype(np.float32)
+    return np.asarray(np.log10(bands / FRAME + 1e-8), np.float32)
+
+
+def _far(before: Array, after: Array) -> dict[str, Array]:
+    """What differs between two seconds before and two after; each (segments, bands, frames)."""
+    floors, louds = [_floor(side) for side in (before, after)], [_loud(side) for side in (before, after)]
+    half = CONTEXT // 2
+    own = [_shape(_floor(side[..., half:]) - _floor(side[..., :half])) for side in (before, after)]
+    floor = floors[1] - floors[0]
+    return {
+        "far_floor_shape": _shape(floor), "far_floor_high": np.abs(floor[:, 14:]).mean(1),
+        "far_floor_level": np.abs(floor.mean(1)), "far_mean_shape": _shape(_middle(after) - _middle(before)),
+        "far_loud_shape": _shape(louds[1] - louds[0]), "far_own": np.maximum(*own),
+    }  # fmt: skip
+
+
+def _near(level: Array, count: int) -> dict[str, Array]:
+    """The largest change over any moment within the segment, from 0.3 s before it to 0.3 s after."""
+    views = np.lib.stride_tricks.sliding_window_view(level, NEAR, axis=0)
+    first = CONTEXT + 6 - NEAR - 2
+    views = views[first : first + (count - 1) * STEP + PER_SEGMENT + NEAR + 3]
+    floors = np.partition(views, 2, axis=-1)[..., 2]
+    means, variances = views.mean(-1), views.var(-1)
+    floor, mean = (np.abs(x[NEAR + 3 :] - x[: -NEAR - 3]) for x in (floors, means))
+    noise = np.sqrt(variances[NEAR + 3 :] + variances[: -NEAR - 3] + np.float32(0.05))
+    found = {
+        "near_floor": floor.mean(1), "near_floor_high": floor[:, 14:].mean(1), "near_mean": mean.mean(1),
+        "near_apart": (mean / noise).mean(1),
+    }  # fmt: skip
+    return {
+        name: np.lib.stride_tricks.sliding_window_view(values, PER_SEGMENT)[::STEP][:count].max(1)
+        for name, values in found.items()
+    }
+
+
+def _contexts(before: Array, after: Array) -> dict[str, Array]:
+    """What differs between the second before and the second after; each (segments, bands, frames)."""
+    half = before.shape[-1] // 2
+    floors, means, louds = (
+        [pick(side) for side in (before, after, before[..., :half], before[..., half:],
+                                 after[..., :half], after[..., half:])]
+        for pick in (_floor, _middle, _loud)
+    )  # fmt: skip
+    floor, mean, loud = (sides[1] - sides[0] for sides in (floors, means, louds))
+    own = [np.maximum(_shape(s[3] - s[2]), _shape(s[5] - s[4])) for s in (floors, louds)]
+    decays = [np.quantile(np.diff(side[..., ::3].mean(1), axis=-1), 0.1, axis=-1) for side in (before, after)]
+    reach = [(side > side.max(axis=1, keepdims=True) - 4.5).sum(axis=1) for side in louds[:2]]
+    spreads = louds[1] - floors[1] - louds[0] + floors[0]
+    return {
+        "floor_shape": np.abs(floor).mean(1), "floor_level": np.abs(floor.mean(1)),
+        "floor_most": np.abs(floor).max(1), "floor_high": np.abs(floor[:, 14:]).mean(1), "floor_own": own[0],
+        "mean_shape": _shape(mean), "mean_high": np.abs(mean[:, 17:].mean(1) - mean[:, 6:14].mean(1)),
+        "loud_shape": _shape(loud), "loud_high": np.abs(loud[:, 17:].mean(1) - loud[:, 6:14].mean(1)),
+        "loud_own": own[1], "spread_shape": np.abs(spreads).mean(1),
+        "decay_change": np.abs(decays[1] - decays[0]), "band_edge": np.abs(reach[1] - reach[0]) / 4,
+        "quiet": np.minimum(floors[0], floors[1]).mean(1) - np.maximum(louds[0], louds[1]).mean(1),
+    }  # fmt: skip
+
+
+def _floor(side: Array) -> Array:
+    return np.asarray(np.partition(side, side.shape[-1] // 10, axis=-1)[..., side.shape[-1] // 10])
+
+
+def _loud(side: Array) -> Array:
+    return np.asarray(np.partition(side, -side.shape[-1] // 12, axis=-1)[..., -side.shape[-1] // 12])
+
+
+def _middle(side: Array) -> Array:
+    return np.asarray(side.mean(axis=-1))
+
+
+def _shape(change: Array) -> Array:
+    """How far the bands' changes lie apart: a change of level alone has no shape."""
+    return np.asarray(change.std(axis=1))
+
+
+def _steps(sound: Array, count: int) -> dict[str, Array]:
+    """Sudden changes within the segment: all bands in 6 ms (rooms let nothing fall so fast), and clicks."""
+    begin = (CONTEXT + 6) * HOP
+    body = sound[begin - FINE_STEP * 4 : begin + (count - 1) * STEP * HOP + PER_SEGMENT * HOP + FINE_STEP * 4]
+    frames = np.lib.stride_tricks.sliding_window_view(body, FINE)[::FINE_HOP]
+    power = (
+        np.abs(np.fft.rfft(frames * np.hanning(FINE).astype(np.float32), axis=1).astype(np.complex64)) ** 2
+    )
+    level = np.log10(np.add.reduceat(power, FINE_EDGES[:-1], axis=1) / FINE + 1e-6)
+    change = level[4:] - level[:-4]
+    mean, least, most = change.mean(1), np.quantile(change, 0.2, axis=1), np.quantile(change, 0.8, axis=1)
+    jerk = np.abs(np.diff(body, 4))
+    jerk = jerk[: jerk.size // 16 * 16].reshape(-1, 16).max(1) + np.float32(1e-4)
+    around = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(jerk, 8, "symmetric"), 17), axis=1)
+    clicks = np.log10(jerk / around)
+    return {
+        "rise": _within(mean, FINE_HOP, count), "rise_all": _within(least, FINE_HOP, count),
+        "fall": _within(-mean, FINE_HOP, count), "fall_all": _within(-most, FINE_HOP, count),
+        "click": _within(clicks, 16, count),
+    }  # fmt: skip
+
+
+def _within(values: Array, hop: int, count: int) -> Array:
+    """The largest value in each segment; ``values`` begin `FINE_STEP` * 4 samples before the first."""
+    size, step, begin = PER_SEGMENT * HOP // hop, STEP * HOP // hop, FINE_STEP * 4 // hop
+    values = np.pad(values, (0, max(0, begin + (count - 1) * step + size - values.size)), "edge")
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(values[begin:], size)[::step][:count].max(1))
+
+
+def _hum(sound: Array, count: int) -> dict[str, Array]:
+    """How far the mains hum's phase turns over the segment, as far as there is hum (Grigoras 2005).
+
+    Sound at 1 kHz is multiplied by each harmonic of 50 and 60 Hz over the second before and the second after;
+    the turn that the mains' own deviation makes everywhere is taken off.
+    """
+    low = sound[: sound.size // 16 * 16].reshape(-1, 16).mean(1)
+    size, window = 1000, np.hanning(1000)
+    starts = np.arange(count) * STEP * HOP // 16 + (CONTEXT + 6) * HOP // 16 - size
+    moments = np.arange(low.size) / 1000
+    views = np.lib.stride_tricks.sliding_window_view(low, size)
+    sides = [np.minimum(starts + shift, len(views) - 1) for shift in (0, size + 400)]
+    best: tuple[NDArray[Any], NDArray[Any]] | None = None
+    for mains in MAINS_HZ:
+        turn, weight = np.zeros(count), np.full(count, 1e-6)
+        for harmonic in HARMONICS:
+            turned, heard = _line(views, sides, moments, mains * harmonic, window)
+            turn += heard * turned
+            weight += heard
+        if best is None or weight.sum() > best[1].sum():
+            best = turn / weight, weight / len(HARMONICS)
+    assert best is not None
+    return {"hum_turn": best[0] * np.minimum(1, best[1] * 3), "hum_level": best[1]}
+
+
+def _line(
+    views: Array, sides: list[NDArray[np.int64]], moments: NDArray[Any], hertz: float, window: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(1 - cos of the turn, how audible 0..1) of one spectral line, a value a segment."""
+    k = np.arange(window.size) / 1000
+    tones = [np.exp(-2j * np.pi * (hertz + shift) * k) * window for shift in (-9, -6, 0, 6, 9)]
+    found = []
+    for side in sides:
+        bins = views[side] @ np.array(tones).T.astype(np.complex64)
+        line = bins[:, 2] * np.exp(-2j * np.pi * hertz * moments[side])
+        others = np.maximum(np.abs(bins[:, [0, 1, 3, 4]]).max(1), 1e-4)
+        found.append((line, np.abs(line) / others))
+    heard = np.clip(np.log10(np.minimum(found[0][1], found[1][1]) + 1e-6) / 1.0, 0, 1)
+    cross = found[1][0] * np.conj(found[0][0])
+    cross = cross / (np.abs(cross) + 1e-12)
+    common = np.angle(np.median((heard * cross).real) + 1j * np.median((heard * cross).imag) + 1e-9)
+    return 1 - np.cos(np.angle(cross) - common), heard
+
+
+def _peak(values: Array) -> Array:
+    """Each value less the largest one 0.6 to 1 s away: a cut stands out from what is near it."""
+    padded = np.pad(values, 5, mode="symmetric")
+    near = [padded[5 + shift : 5 + shift + values.size] for shift in (-5, -4, -3, 3, 4, 5)]
+    return np.asarray(values - np.max(near, axis=0))

@@ -1,0 +1,124 @@
+"""Make ``audio_splice``: a small perceptron over segments of recordings cut here, and the file's calibration.
+
+Genuine clips only. Sources that may be trained on are judged by a perceptron fitted without them, the
+others by the one that is shipped; both calibrations are fitted on such scores alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bonafide_inference.detectors.audio_splice.detector import file_score
+from bonafide_inference.detectors.audio_splice.features import NAMES
+from bonafide_inference.models import Manifest
+from numpy.typing import NDArray
+
+from training import audio_splice_card, cuts_cache, perceptron
+from training.calibrate import fit_platt
+from training.cuts_cache import Made
+from training.speech_material import speech
+
+__all__ = ["Judged", "judge", "segment_line", "train"]
+
+CACHE = Path(".cache/speech")
+VERSION = "1.0.0"
+MEMBERS = 3
+FALSE_A_MINUTE = 0.5
+"""Stretches of genuine speech that may be marked."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Leave-source-out scores: LLR of each segment, raw score and source of each recording."""
+
+    made: Made
+    llr: NDArray[np.float64]
+    raw: NDArray[np.float64]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """1 for a cut recording."""
+        return self.made.spliced.astype(np.int64)
+
+
+def train(data: Path, target: Path) -> None:
+    """Train on clips whose licence permits it, calibrate, write the folder."""
+    made = cuts_cache.of(speech(data), CACHE)
+    judged, model = judge(made)
+    weights = perceptron.onnx_bytes(model)
+    table = manifest(judged, hashlib.sha256(weights).hexdigest())
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "model.onnx").write_bytes(weights)
+    (target / "model.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    text = audio_splice_card.card(judged, table, cuts_cache.sounds(speech(data), CACHE))
+    (target / "card.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def judge(made: Made) -> tuple[Judged, perceptron.Perceptron]:
+    """Scores of all segments by a model that knows nothing of their source, and the model to ship."""
+    usable = made.clear[made.recording] & ~made.between
+    group = made.group[made.recording]
+    logits = np.zeros(len(made.rows))
+    for name in np.unique(made.group):
+        inside = group == name
+        known = bool((usable & inside).any())
+        logits[inside] = _fitted(made, usable & ~inside)(made.rows[inside]) if known else np.nan
+    shipped = _fitted(made, usable)
+    unheard = np.isnan(logits)
+    logits[unheard] = shipped(made.rows[unheard])
+    slope, offset = segment_line(made, logits)
+    llr = slope * logits + offset
+    ends = np.cumsum(np.bincount(made.recording, minlength=len(made.kind)))[:-1]
+    raw = np.array([file_score(part) for part in np.split(llr, ends)])
+    return Judged(made, llr, raw), shipped.scaled(slope, offset)
+
+
+def _fitted(made: Made, rows: NDArray[np.bool_]) -> perceptron.Perceptron:
+    """One perceptron as wide as `MEMBERS` of different seeds beside each other."""
+    labels = made.holds[rows]
+    weights = np.where(labels, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
+    return perceptron.averaged(
+        [perceptron.fit(made.rows[rows], labels, weights, seed=seed) for seed in range(MEMBERS)]
+    )
+
+
+def segment_line(made: Made, logits: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and offset from logit to a segment's LLR, 0 where genuine speech has `FALSE_A_MINUTE`.
+
+    The slope is that of the calibrated likelihood ratio; the zero is found by bisection.
+    """
+    usable = ~made.between
+    line = fit_platt(
+        logits[usable], made.holds[usable].astype(int), list(made.group[made.recording][usable]), 2
+    )
+    genuine = np.flatnonzero(~made.spliced)
+    parts = [line.slope * logits[made.recording == number] for number in genuine]
+    most = FALSE_A_MINUTE * float(made.seconds[genuine].sum()) / 60
+    low, high = (float(end([part.max() for part in parts])) for end in (min, max))
+    for _ in range(30):
+        middle = (low + high) / 2
+        enough = sum(len(audio_splice_card.stretches(part - middle)) for part in parts) > most
+        low, high = (middle, high) if enough else (low, middle)
+    return line.slope, -high
+
+
+def manifest(judged: Judged, sha256: str) -> dict[str, Any]:
+    """``model.json`` as a table."""
+    platt = fit_platt(judged.raw, judged.labels, list(judged.made.group))
+    table = {
+        "name": "audio_splice", "title": "Cuts and insertions in sound", "version": VERSION,
+        "operation": "audio_splice", "type": "learned", "kind": "audio", "media_kinds": ["audio", "video"],
+        "entry": "detector:AudioSplice", "input": {"rate_hz": 16000, "features": list(NAMES)},
+        "preprocessing": {"segment_s": 0.4, "hop_s": 0.2, "context_s": 1.0},
+        "calibration": platt.model_dump(), "sha256": sha256, "licence": "Apache-2.0",
+        "data": "genuine speech of the material, release clear; cuts made by code",
+        "figures": audio_splice_card.headline(judged),
+    }  # fmt: skip
+    Manifest.model_validate(table)
+    return table
