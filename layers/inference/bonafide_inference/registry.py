@@ -22,10 +22,12 @@ from bonafide_inference.models import Manifest, ModelError, ModelFolder
 if TYPE_CHECKING:
     from bonafide_inference.piece import Piece
 
-__all__ = ["Detector", "Job", "catalogue", "discover", "run_item", "wanted"]
+__all__ = ["VIDEO_SECONDS", "Detector", "Job", "catalogue", "discover", "run_item", "wanted"]
 
 DETECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "detectors")
 ITEM_SECONDS = 240.0
+VIDEO_SECONDS = 840.0
+"""A window of video may have to be decoded from the start of the file; the function ends at 890 s."""
 ITEM_MEMORY_MB = 2048
 ARTIFACT_CAP = 64 * 2**20
 """An artifact longer than this (bytes) is dropped."""

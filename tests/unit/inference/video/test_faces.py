@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bonafide_inference import faces
+from bonafide_inference import centerface, faces
 from bonafide_inference.faces import Face, aligned, assess, crop, find, follow, follow_burst, overlap
 from bonafide_inference.frames import Burst, Frame
 from bonafide_inference.models import ModelError
@@ -52,19 +52,19 @@ def test_strange_shapes(height: int, width: int) -> None:
 
 
 def test_a_wheel_that_is_missing_or_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    faces._session.cache_clear()
+    centerface._session.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(faces.importlib.util, "find_spec", lambda _name: None)
+        patch.setattr(centerface.importlib.util, "find_spec", lambda _name: None)
         with pytest.raises(ModelError) as missing:
             find(face())
     assert missing.value.reason == "model_missing"
     with monkeypatch.context() as patch:
-        patch.setattr(faces, "DETECTOR_SHA256", "0" * 64)
+        patch.setattr(centerface, "DETECTOR_SHA256", "0" * 64)
         with pytest.raises(ModelError) as other:
             find(face())
     assert other.value.reason == "model_hash_mismatch"
     with pytest.raises(ModelError, match="known shape"):
-        faces._freed(b"no model")
+        centerface._freed(b"no model")
 
 
 def test_one_person_is_one_track() -> None:
@@ -119,8 +119,8 @@ def test_a_heat_map_all_hot_ends(monkeypatch: pytest.MonkeyPatch) -> None:
                 plane.repeat(10, 1),
             ]
 
-    monkeypatch.setattr(faces, "_session", Hot)
-    assert 0 < len(find(scene(1))) <= faces.CANDIDATES
+    monkeypatch.setattr(centerface, "_session", Hot)
+    assert 0 < len(find(scene(1))) <= centerface.CANDIDATES
 
 
 def test_a_burst_is_followed_frame_by_frame() -> None:
