@@ -21,8 +21,10 @@ STAMP := $(shell cat $(PINS) /dev/null | cksum | tr ' ' '-')
 SAM := SAM_CLI_TELEMETRY=0 $(PY) -m samcli
 RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
+TRAIN_ENV := $(VENV)/.train-$(STAMP)
+LEARNED := synthetic_speech
 
-.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-video trust-lists train deploy openapi token clean venv venv-dev
+.PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,12 +39,17 @@ $(RUN_ENV): | $(VENV)/bin/python
 	@echo "Installing what it runs on (once, about a minute) …" >&2
 	@$(PY) -m pip install -qq -r requirements/local.txt >&2
 	@$(PY) -m pip install -qq --no-deps -r layers/inference/requirements-bare.txt >&2
-	@rm -f $(VENV)/.run-* $(VENV)/.dev-*
+	@rm -f $(VENV)/.run-* $(VENV)/.dev-* $(VENV)/.train-*
 	@touch $@
 
 $(DEV_ENV): | $(RUN_ENV)
 	@echo "Installing what tests and checks need …" >&2
 	@$(PY) -m pip install -qq -r requirements/dev.txt >&2
+	@touch $@
+
+$(TRAIN_ENV): | $(DEV_ENV)
+	@echo "Installing what training needs …" >&2
+	@$(PY) -m pip install -qq -r requirements/train.txt >&2
 	@touch $@
 
 venv: $(RUN_ENV)
@@ -90,10 +97,13 @@ bench-forensics: $(DEV_ENV)  ## File forensics and provenance measured on the ma
 bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the material in DATA
 	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
 
+bench-speech: $(DEV_ENV)  ## The synthetic voice detector measured on the material in DATA
+	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS)
+
 trust-lists: $(RUN_ENV)  ## Install the public C2PA trust lists (DIR=folder: from files at hand)
 	@$(PY) -m localcloud.trust_lists $(if $(DIR),--from "$(DIR)")
 
-train: $(DEV_ENV)  ## Make MODEL again from its data
+train: $(if $(filter $(LEARNED),$(MODEL)),$(TRAIN_ENV),$(DEV_ENV))  ## Make MODEL again from its data
 	@$(PY) -m training.train $(MODEL) $(ARGS)
 
 coverage-spec: $(DEV_ENV)  ## Which test proves which row of the vendors' specifications, and how it ended (ARGS=PHX)

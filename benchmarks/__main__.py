@@ -1,8 +1,8 @@
 """``make bench``: tables of speed, size and memory.
 
-``python -m benchmarks [--quick] [--only imports,size,routes,media] [--runs N] [--json FILE]``. Tables go to
-standard output as they are ready, progress to standard error; Ctrl-C stops cleanly. Routes and media run on
-an embedded cloud of their own, deployed for the purpose. Measure on an idle machine.
+``python -m benchmarks [--quick] [--only imports,size,speech,routes,media] [--runs N] [--json FILE]``. Tables
+go to standard output as they are ready, progress to standard error; Ctrl-C stops cleanly. Routes and media
+use an embedded cloud of their own, deployed for the purpose. Measure on an idle machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.report import Table, note
 
-_SECTIONS = ("imports", "size", "routes", "media")
+_SECTIONS = ("imports", "size", "speech", "routes", "media")
 
 
 def main() -> int:
@@ -61,12 +61,14 @@ def _machine() -> str:
 
 
 def _tables(options: argparse.Namespace) -> Iterator[Table]:
-    from benchmarks import imports, size
+    from benchmarks import imports, size, speech_front
 
     if "imports" in options.only:
         yield imports.measure(3 if options.quick else 5)
     if "size" in options.only:
         yield size.measure()
+    if "speech" in options.only:
+        yield speech_front.measure(options.quick)
     if {"routes", "media"} & set(options.only):
         yield from _on_a_cloud(options)
 
