@@ -14,11 +14,14 @@ MODELS = {
     for name in (
         "double_quantisation",
         "error_level",
+        "face_manipulation",
         "jpeg_ghosts",
         "jpeg_grid",
+        "lip_sync",
         "moved_copies",
         "presentation_attack",
         "synthetic_speech",
+        "synthetic_video",
         "temporal_coherence",
     )
 }
