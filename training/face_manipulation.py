@@ -53,7 +53,7 @@ def train(data: Path, target: Path, unstated: bool = False) -> None:
     calibration = None
     if believed:
         pick = ~np.isin(real["folder"], crops.folder[known])
-        platt = fit_platt(real["score"][pick], real["fake"][pick], real["folder"][pick])
+        platt = fit_platt(real["score"][pick], real["fake"][pick], list(real["folder"][pick]))
         calibration = platt.model_dump(mode="json")
     CACHE.mkdir(exist_ok=True)
     notes = [CACHE / f"headline-{name}.json" for name in ("clear", "all")]
@@ -163,8 +163,8 @@ def _card(
         if believed
         else "**It does not tell real manipulated clips from genuine ones** (AUC "
         f"{figures['clips_auc']}, 95 % {figures['clips_auc_low']} to {figures['clips_auc_high']}; "
-        f"softness alone\n{figures['clips_softness_auc']}), so there is **no calibrated score**: the answer is "
-        "`inconclusive`\n"
+        f"softness alone\n{figures['clips_softness_auc']}), so there is **no calibrated score**: "
+        "the answer is `inconclusive`\n"
         "(`no_calibrated_score`); faces, tracks and raw scores are evidence only, and no clip is accused."
     )
     which = ["clear rows", "all rows (`--unstated`)"]

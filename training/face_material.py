@@ -89,8 +89,8 @@ def _judged(path: Path) -> Iterator[tuple[NDArray[np.uint8], Face]]:
         reel = read_reel(str(path), family, Stretch(end_s=LONGEST_S, bursts=False))
         tracks = follow(reel.frames).tracks
         faces = tracks[0].faces if tracks else ()
-        keep = np.unique(np.linspace(0, len(faces) - 1, PER_TRACK).astype(int)) if faces else []
-        pairs = [(reel.frames[faces[i].frame], faces[i]) for i in keep]
+        places = np.unique(np.linspace(0, max(len(faces) - 1, 0), PER_TRACK).astype(int))
+        pairs = [(reel.frames[faces[i].frame], faces[i]) for i in places[: len(faces)]]
     else:
         image = Image.open(path).convert("RGB")
         image.thumbnail((1280, 1280))

@@ -62,10 +62,10 @@ def train(data: Path, target: Path) -> None:
     ]
     margins = np.array([-sync.margin for _, _, sync in rows])
     made = np.array([how != "as it is" for _, how, _ in rows])
-    found = figure(margins, made, [clip.path.name for clip, _, _ in rows])
+    said = figure(margins, made, [clip.path.name for clip, _, _ in rows])
     figures = {
-        "simulated_auc": round(found[0], 3), "simulated_auc_low": round(found[1], 3),
-        "simulated_auc_high": round(found[2], 3), "clips_with_sound": len(talking),
+        "simulated_auc": round(said[0], 3), "simulated_auc_low": round(said[1], 3),
+        "simulated_auc_high": round(said[2], 3), "clips_with_sound": len(talking),
         "speaking_clips": len(speakers),
         "genuine_speaking_clips": sum(one.clip.label == "genuine" for one in speakers),
     }  # fmt: skip
@@ -79,7 +79,7 @@ def train(data: Path, target: Path) -> None:
     }  # fmt: skip
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    (target / "card.md").write_text(_card(rows, figures, words(found)), encoding="utf-8")
+    (target / "card.md").write_text(_card(rows, figures, words(said)), encoding="utf-8")
 
 
 def _has_sound(path: Path) -> bool:

@@ -92,7 +92,7 @@ def _card(
         lines.append(f"| {generated} | {' | '.join(cells)} |")
     lines += ["", "| measurement alone | AUC (95 %, by source) |", "|---|---|"]
     lines += [
-        f"| {name} | {words(figure(table['rows'][:, n], table['made'], table['source']))} |"
+        f"| {name} | {words(figure(table['rows'][:, n], table['made'], list(table['source'])))} |"
         for n, name in enumerate(NAMES)
     ]
     lines += [
