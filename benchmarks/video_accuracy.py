@@ -22,6 +22,7 @@ from bonafide_inference.registry import discover, wanted
 from bonafide_inference.runner import run_item_task
 
 from benchmarks.report import Table, note
+from benchmarks.video_faces import measured
 from training.metrics import auc, bootstrap
 from training.presentation_attack import SOFT, replays
 
@@ -42,6 +43,7 @@ class Judged:
     llr: dict[str, float] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     trivial: dict[str, float] = field(default_factory=dict)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def accuracy(data: Path, per_source: int) -> list[Table]:
@@ -55,7 +57,8 @@ def accuracy(data: Path, per_source: int) -> list[Table]:
         note(source)
         mine = [row for row in rows if row["path"].startswith(f"video/{source}/")]
         judged += [_judge(data / row["path"], source, row["label"] == "genuine") for row in mine[:per_source]]
-    return [_answers(judged), _aucs(judged)]
+    seen = [(one.source, one.genuine, one.values) for one in judged]
+    return [_answers(judged), _aucs(judged), measured(seen)]
 
 
 def _judge(path: Path, source: str, genuine: bool) -> Judged:
@@ -76,6 +79,7 @@ def _judge(path: Path, source: str, genuine: bool) -> Judged:
     for folder, finding in zip(folders, findings, strict=True):
         name = folder.manifest.name
         found.answers[name] = finding["reason"] or "scored"
+        found.values[name] = finding["evidence"]["values"]
         if finding["llr"] is not None:
             found.llr[name] = finding["llr"]
     return found

@@ -16,12 +16,15 @@ MODELS = {
         "audio_splice",
         "double_quantisation",
         "error_level",
+        "face_manipulation",
         "jpeg_ghosts",
         "jpeg_grid",
+        "lip_sync",
         "moved_copies",
         "presentation_attack",
         "synthetic_image",
         "synthetic_speech",
+        "synthetic_video",
         "temporal_coherence",
     )
 }

@@ -1,0 +1,343 @@
+"""Pasted faces, generated video and lips: what is said, and what is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import av
+import numpy as np
+import pytest
+from bonafide.model import MediaFacts, MediaKind, Operation, Options, Outcome
+from bonafide_inference import faces, registry
+from bonafide_inference.calibration import Platt
+from bonafide_inference.centerface import Face
+from bonafide_inference.detectors.face_manipulation.detector import FaceManipulation
+from bonafide_inference.detectors.face_manipulation.faces_in import SIDE, marks_in, softness, tensor
+from bonafide_inference.detectors.lip_sync.measure import (
+    MAX_LAG_S,
+    STEP_S,
+    Lips,
+    correlogram,
+    envelope,
+    openness,
+    synchrony,
+)
+from bonafide_inference.detectors.synthetic_video.measure import NAMES, equalised, residuals
+from bonafide_inference.faces import FacesFound, FaceTrack
+from bonafide_inference.frames import Frame
+from bonafide_inference.inspect import inspect
+
+from tests.unit.inference import makers
+from tests.unit.inference.video.making import face, film, scene
+from tests.unit.inference.video.test_operations import ask
+
+THREE = (Operation.FACE_MANIPULATION, Operation.SYNTHETIC_VIDEO, Operation.LIP_SYNC)
+
+
+def with_sound(path: Path, source: Path, sound: np.ndarray, rate: int = 16_000) -> Path:
+    """The pictures of ``source`` with a sound track."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        pictures = out.add_stream_from_template(given.streams.video[0])
+        track = out.add_stream("aac", rate=rate, layout="mono")
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                out.mux(packet)
+        for start in range(0, sound.size, 1024):
+            block = np.ascontiguousarray(sound[None, start : start + 1024], np.float32)
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    return path
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of a face that sways."""
+    place = tmp_path_factory.mktemp("faces") / "x.mp4"
+    return film(place, [face(x=160 + 10 * np.sin(n / 8), seed=n) for n in range(60)], fps=20)
+
+
+# ---- faces ----------------------------------------------------------------------------------------
+
+
+def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: Path) -> None:
+    found = ask(talking, tmp_path, *THREE)["face_manipulation"]
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
+    values, details = found.evidence.values, cast("Any", found.evidence.details)
+    assert values["faces_judged"] == 6
+    assert values["face_stable"] is True
+    assert 0.5 < cast("float", values["face_confidence"]) <= 1
+    assert details["manipulation_type"] is None
+    (track,) = details["tree"]["children"]
+    assert (details["tree"]["type"], track["type"], track["children"][0]["type"]) == (
+        "video",
+        "track",
+        "face",
+    )
+    assert track["raw"] == pytest.approx(values["raw_score"], abs=0.01)
+    assert [frame.p_fake for frame in found.evidence.frames] == [None] * 6
+    assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.png"}
+    assert ask(talking, tmp_path, *THREE, visualize=False)["face_manipulation"].artifacts == ()
+
+
+def test_a_picture_is_judged_face_by_face(tmp_path: Path) -> None:
+    two = np.concatenate([face(), face(x=150, seed=3)], axis=1)
+    (tmp_path / "x.png").write_bytes(makers.picture("PNG", makers.Image.fromarray(two)))
+    found = ask(tmp_path / "x.png", tmp_path, Operation.FACE_MANIPULATION)["face_manipulation"]
+    assert found.evidence.values["tracks"] == found.evidence.values["faces_judged"] == 2
+    assert [region.frame for region in found.evidence.regions] == [0, 0]
+    assert found.evidence.frames == ()
+    assert [artifact.name for artifact in found.artifacts] == ["face-heatmap.png"]
+
+
+def calibrated(tmp_path: Path, frames: list[Frame], found: FacesFound, raw: list[float], kind: str) -> Any:
+    """The finding of a network that says ``raw``, face by face, in a folder with a calibration."""
+    shipped = next(f for f in registry.discover() if f.manifest.name == "face_manipulation_video")
+    folder = tmp_path / "model"
+    shutil.copytree(shipped.path, folder, dirs_exist_ok=True)
+    platt = Platt(kind="platt", slope=1.0, offset=0.0, covariance=(0.01, 0.0, 0.01))
+    manifest = shipped.manifest.model_copy(update={"calibration": platt})
+    given = json.loads((folder / "model.json").read_text()) | {"calibration": platt.model_dump(mode="json")}
+    (folder / "model.json").write_text(json.dumps(given))
+    reel = SimpleNamespace(cut_s=None)
+    piece = SimpleNamespace(frames=lambda: frames, faces=lambda: found, reel=lambda: reel,
+                            picture=lambda: frames[0].rgb)  # fmt: skip
+    media = SimpleNamespace(kind=kind, warnings=(), duration_s=9.0)
+    job = SimpleNamespace(folder=str(folder), manifest=manifest, piece=piece, media=media,
+                          options=Options(visualize=False), workdir=str(tmp_path))  # fmt: skip
+    said = iter(raw)
+
+    class Network:
+        def run(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            count = len(inputs["crops"])
+            return [np.array([next(said) for _ in range(count)]), np.zeros((count, SIDE // 8, SIDE // 8))]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "bonafide_inference.detectors.face_manipulation.detector.load", lambda _folder: Network()
+        )
+        return FaceManipulation().score(cast("registry.Job", job))
+
+
+def seen(count: int, x: float = 105.0) -> tuple[Face, ...]:
+    marks = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+    box = (x, 60.0, 110.0, 130.0)
+    where = (marks * box[2:] + box[:2]).astype(np.float32)
+    return tuple(Face(box, 0.9, where, n, 12 * n, n / 2) for n in range(count))
+
+
+def test_one_bad_frame_decides_nothing(tmp_path: Path) -> None:
+    frames = [Frame(12 * n, n / 2, face(seed=n)) for n in range(9)]
+    found = FacesFound((), (FaceTrack(0, seen(9), 1.0),), 0)
+    calm = calibrated(tmp_path, frames, found, [-2.0] * 9, "video")
+    spoilt = calibrated(tmp_path, frames, found, [-2.0] * 4 + [9.0] + [-2.0] * 4, "video")
+    assert calm.outcome is Outcome.SCORED
+    assert calm.p_fake == spoilt.p_fake == pytest.approx(1 / (1 + np.exp(2)), abs=1e-6)
+    assert max(frame.p_fake for frame in spoilt.evidence.frames) > 0.9
+    assert calm.interval.low <= calm.p_fake <= calm.interval.high
+
+
+def test_a_track_of_one_frame_does_not_speak(tmp_path: Path) -> None:
+    frames = [Frame(12 * n, n / 2, face(seed=n)) for n in range(9)]
+    found = FacesFound((), (FaceTrack(0, seen(9), 1.0), FaceTrack(1, seen(1, 100.0), 1.0)), 0)
+    said = calibrated(tmp_path, frames, found, [-2.0] * 9 + [9.0], "video")
+    assert said.p_fake < 0.2
+    assert len(said.evidence.details["tree"]["children"]) == 1
+
+
+def test_one_of_two_faces_is_enough_and_shared_out(tmp_path: Path) -> None:
+    frames = [Frame(0, 0.0, face())]
+    found = FacesFound((), tuple(FaceTrack(n, seen(1), 1.0) for n in range(2)), 0)
+    said = calibrated(tmp_path, frames, found, [4.0, -4.0], "image")
+    assert said.llr == pytest.approx(np.log((np.exp(4) + np.exp(-4)) / 2), abs=1e-6)
+
+
+def test_a_lost_face_is_said(tmp_path: Path) -> None:
+    frames = [Frame(12 * n, n / 2, face(seed=n)) for n in range(6)]
+    gappy = tuple(one for one in seen(6) if one.frame != 3)
+    said = calibrated(tmp_path, frames, FacesFound((), (FaceTrack(0, gappy, 5 / 6),), 0), [0.0] * 5, "video")
+    assert [(f.index, f.note) for f in said.evidence.frames if f.note] == [(36, "face_lost")]
+    assert said.evidence.values["face_stable"] is False
+
+
+@pytest.mark.parametrize(("picture", "reason"), [
+    (np.clip(face() * 0.12, 0, 255).astype(np.uint8), "face_too_dark"),
+    (np.full((240, 320, 3), 250, np.uint8), "face_too_bright"),
+])  # fmt: skip
+def test_faces_that_cannot_be_judged(tmp_path: Path, picture: np.ndarray, reason: str) -> None:
+    found = FacesFound((), (FaceTrack(0, seen(1), 1.0),), 0)
+    said = calibrated(tmp_path, [Frame(0, 0.0, picture)], found, [], "image")
+    assert (said.outcome, said.reason) == (Outcome.INCONCLUSIVE, reason)
+
+
+def test_ten_thousand_faces_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = seen(1)[0]
+    crowd = [replace(one, box=(one.box[0], one.box[1], 110.0 + n / 1e4, 130.0)) for n in range(10_000)]
+    monkeypatch.setattr(faces, "find", lambda _rgb, _side=0: crowd)
+    frames = [Frame(0, 0.0, face())]
+    found = faces.follow(frames)
+    said = calibrated(tmp_path, frames, found, [0.0] * 10_000, "image")
+    assert said.evidence.values["faces_judged"] <= 12
+    assert said.evidence.values["faces_left_out"] >= 9_900
+
+
+def test_what_the_network_sees() -> None:
+    (one,) = faces.find(face())
+    seen_ = tensor(np.stack([faces.crop(face(), one, SIDE, 0.25), np.full((SIDE, SIDE, 3), 7, np.uint8)]))
+    assert seen_.shape == (2, 3, SIDE, SIDE)
+    assert seen_[0].mean() == pytest.approx(0, abs=1e-4)
+    assert seen_[0].std() == pytest.approx(1, abs=1e-3)
+    assert np.all(seen_[1] == 0)
+    marks = marks_in(one, SIDE)
+    assert np.all((marks > 0) & (marks < SIDE))
+    soft = np.asarray(makers.Image.fromarray(face()).resize((40, 30)).resize((320, 240)))
+    assert softness(soft) > softness(face())
+
+
+# ---- generated video ------------------------------------------------------------------------------
+
+
+def test_synthetic_video_measures_and_abstains(talking: Path, tmp_path: Path) -> None:
+    found = ask(talking, tmp_path, *THREE)["synthetic_video"]
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
+    assert set(NAMES) <= set(found.evidence.values)
+
+
+def test_residuals_know_noise_from_stillness() -> None:
+    rng = np.random.default_rng(1)
+    still = [Frame(n, n / 6, scene(1)) for n in range(12)]
+    noisy = [
+        Frame(n, n / 6, np.clip(scene(1) + rng.normal(0, 40, scene(1).shape), 0, 255).astype(np.uint8))
+        for n in range(12)
+    ]
+    calm, rough = residuals(equalised(still)), residuals(equalised(noisy))
+    assert calm is not None
+    assert rough is not None
+    place = {name: n for n, name in enumerate(NAMES)}
+    assert rough[place["still_noise"]] > calm[place["still_noise"]] + 1
+    assert rough[place["jerk"]] == pytest.approx(np.log(np.sqrt(3)), abs=0.1)
+    assert np.isfinite(calm).all()
+
+
+def test_rate_and_size_are_made_equal() -> None:
+    fast = [Frame(n, n / 30, scene(n // 5)) for n in range(60)]
+    assert equalised(fast).shape[1:] == (64, 64, 3)
+    assert 10 <= len(equalised(fast)) <= 14
+    assert residuals(equalised(fast[:20])) is None
+    assert residuals(np.zeros((12, 64, 64, 3))) is None
+    assert equalised([]).shape == (0, 64, 64, 3)
+
+
+@pytest.mark.parametrize(("pictures", "reason"), [
+    ([scene(1)], "too_few_frames"),
+    ([np.full((240, 320, 3), 90, np.uint8)] * 60, "nothing_in_picture"),
+])  # fmt: skip
+def test_video_with_nothing_to_measure(pictures: list[np.ndarray], reason: str, tmp_path: Path) -> None:
+    found = ask(film(tmp_path / "x.mp4", pictures, fps=20), tmp_path, *THREE)
+    assert found["synthetic_video"].reason == reason
+    assert (found["face_manipulation"].outcome, found["face_manipulation"].reason) == (
+        Outcome.NOT_APPLICABLE, "no_face",
+    )  # fmt: skip
+
+
+# ---- lips -----------------------------------------------------------------------------------------
+
+
+def syllables(seconds: float, rate: float, late_s: float = 0.0, seed: int = 2) -> np.ndarray:
+    """An opening (0..1) that goes up and down like syllables, ``rate`` values a second."""
+    rng = np.random.default_rng(seed)
+    beats = np.cumsum(rng.uniform(0.12, 0.4, 100)) - 2
+    times = np.arange(int(seconds * rate)) / rate - late_s
+    return np.asarray(sum(np.exp(-(((times - beat) / 0.06) ** 2)) for beat in beats))
+
+
+@pytest.mark.parametrize("late_s", [-0.4, -0.2, 0.0, 0.2, 0.4])
+def test_the_offset_is_found(late_s: float) -> None:
+    """Sound that is late by so much fits best at a lag of so much."""
+    opening = syllables(6, 25)
+    lips = Lips(np.arange(150) / 25 + 10, np.stack([opening, opening * 0.5 + 0.2], -1))
+    carrier = np.random.default_rng(1).normal(0, 0.2, 16_000 * 6).astype(np.float32)
+    sound = (carrier * syllables(6, 16_000, late_s)).astype(np.float32)
+    grid = np.arange(10 - MAX_LAG_S, 16 + MAX_LAG_S, STEP_S)
+    sync = synchrony([correlogram(lips, envelope(sound, 16_000, 10.0, grid), grid)], [6.0])
+    assert sync.offset_s == pytest.approx(late_s, abs=0.05)
+    assert sync.peak > 0.5
+    assert (sync.margin > 0) == (abs(late_s) < 0.12)
+
+
+def test_silence_and_a_still_mouth_correlate_with_nothing() -> None:
+    lips = Lips(np.arange(100) / 25, np.full((100, 2), 0.3))
+    grid = np.arange(-MAX_LAG_S, 4 + MAX_LAG_S, STEP_S)
+    silent = envelope(np.zeros(64_000, np.float32), 16_000, 0.0, grid)
+    assert np.all(silent == -4)
+    assert np.all(correlogram(lips, silent, grid) == 0)
+
+
+def test_an_open_mouth_is_dark() -> None:
+    closed = np.full((112, 112, 3), 180, np.uint8)
+    opened = closed.copy()
+    opened[86:100, 46:68] = 20
+    assert openness(opened)[0] > openness(closed)[0] + 0.05
+    assert openness(opened)[1] > openness(closed)[1] + 0.1
+
+
+@pytest.mark.parametrize(("sound", "outcome", "reason"), [
+    (None, Outcome.NOT_APPLICABLE, "no_audio"),
+    (np.zeros(48_000, np.float32), Outcome.NOT_APPLICABLE, "no_speech"),
+])  # fmt: skip
+def test_lips_without_speech(
+    talking: Path, tmp_path: Path, sound: np.ndarray | None, outcome: Outcome, reason: str
+) -> None:
+    path = talking if sound is None else with_sound(tmp_path / "s.mp4", talking, sound)
+    found = ask(path, tmp_path, *THREE)["lip_sync"]
+    assert (found.outcome, found.reason) == (outcome, reason)
+
+
+@pytest.mark.parametrize(("moving", "reason"), [(True, "no_calibrated_score"), (False, "mouth_still")])
+def test_lips_with_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: bool, reason: str) -> None:
+    """A mouth that opens with the sound; what counts as speech is set, for noise is none."""
+    from bonafide_inference.detectors.lip_sync import detector
+
+    opening = syllables(3, 20)
+    pictures = [face() for _ in opening]
+    for picture, wide in zip(pictures, opening * moving, strict=True):
+        half = int(12 * wide)
+        if half:
+            picture[162 - half : 162 + half, 142:178] = 25
+    silent = film(tmp_path / "a.mp4", pictures, fps=20)
+    carrier = np.random.default_rng(1).normal(0, 0.2, 48_000).astype(np.float32)
+    path = with_sound(tmp_path / "b.mp4", silent, carrier * syllables(3, 16_000).astype(np.float32))
+    monkeypatch.setattr(detector, "_speech_s", lambda *_: 3.0)
+    media = inspect(str(path))
+    assert isinstance(media, MediaFacts)
+    from tests.unit.inference.video.making import piece
+
+    shipped = next(f for f in registry.discover() if f.manifest.name == "lip_sync")
+    job = SimpleNamespace(
+        piece=piece(path), media=media, options=Options(), workdir=str(tmp_path), manifest=shipped.manifest
+    )
+    found = detector.LipSync().score(cast("registry.Job", job))
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, reason)
+    if moving:
+        assert abs(cast("float", found.evidence.values["offset_s"])) <= 0.12
+        assert cast("float", found.evidence.values["correlation_in_sync"]) > 0.4
+        assert [artifact.name for artifact in found.artifacts] == ["lips-timeline.png"]
+
+
+def test_media_without_pictures_or_too_small() -> None:
+    from bonafide_inference.detectors.lip_sync.detector import LipSync
+    from bonafide_inference.detectors.synthetic_video.detector import SyntheticVideo
+
+    bare = cast("Any", SimpleNamespace(kind=MediaKind.VIDEO, tracks=(SimpleNamespace(type="audio"),)))
+    for detector in (FaceManipulation, LipSync, SyntheticVideo):
+        assert detector().applies(bare) == "no_video"
+    small = cast("Any", SimpleNamespace(kind=MediaKind.IMAGE, tracks=(), width=40, height=40))
+    assert FaceManipulation().applies(small) == "too_small"
