@@ -100,7 +100,7 @@ def _mask(side: int, marks: Marks, rng: np.random.Generator) -> NDArray[np.float
     image = Image.new("L", (side, side), 0)
     ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in points], 255)
     soft = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 7.0)))
-    return np.asarray(soft, np.float32) / 255
+    return np.asarray(np.asarray(soft) / 255.0, np.float32)
 
 
 def finished(rgb: Pixels, rng: np.random.Generator) -> Pixels:

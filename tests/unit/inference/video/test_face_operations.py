@@ -32,6 +32,7 @@ from bonafide_inference.detectors.synthetic_video.measure import NAMES, equalise
 from bonafide_inference.faces import FacesFound, FaceTrack
 from bonafide_inference.frames import Frame
 from bonafide_inference.inspect import inspect
+from PIL import Image
 
 from tests.unit.inference import makers
 from tests.unit.inference.video.making import face, film, scene
@@ -90,7 +91,7 @@ def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: P
 
 def test_a_picture_is_judged_face_by_face(tmp_path: Path) -> None:
     two = np.concatenate([face(), face(x=150, seed=3)], axis=1)
-    (tmp_path / "x.png").write_bytes(makers.picture("PNG", makers.Image.fromarray(two)))
+    (tmp_path / "x.png").write_bytes(makers.picture("PNG", Image.fromarray(two)))
     found = ask(tmp_path / "x.png", tmp_path, Operation.FACE_MANIPULATION)["face_manipulation"]
     assert found.evidence.values["tracks"] == found.evidence.values["faces_judged"] == 2
     assert [region.frame for region in found.evidence.regions] == [0, 0]
@@ -198,7 +199,7 @@ def test_what_the_network_sees() -> None:
     assert np.all(seen_[1] == 0)
     marks = marks_in(one, SIDE)
     assert np.all((marks > 0) & (marks < SIDE))
-    soft = np.asarray(makers.Image.fromarray(face()).resize((40, 30)).resize((320, 240)))
+    soft = np.asarray(Image.fromarray(face()).resize((40, 30)).resize((320, 240)))
     assert softness(soft) > softness(face())
 
 
@@ -341,3 +342,38 @@ def test_media_without_pictures_or_too_small() -> None:
         assert detector().applies(bare) == "no_video"
     small = cast("Any", SimpleNamespace(kind=MediaKind.IMAGE, tracks=(), width=40, height=40))
     assert FaceManipulation().applies(small) == "too_small"
+
+
+# ---- training and benchmark -----------------------------------------------------------------------
+
+
+def test_a_self_blend_changes_the_inner_face_only() -> None:
+    from training.face_blend import blended, finished, jittered
+
+    rng = np.random.default_rng(4)
+    (one,) = faces.find(face())
+    rgb, marks = faces.crop(face(), one, 128, 0.25), marks_in(one, 128)
+    again, points = jittered(rgb, marks, rng)
+    assert again.shape == rgb.shape
+    assert points[0, 0] < points[1, 0]
+    for _ in range(20):
+        fake, mask = blended(rgb, marks, rng)
+        assert (fake.shape, mask.shape, fake.dtype) == (rgb.shape, (128, 128), np.uint8)
+        assert mask[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.2
+        assert mask.max() > 0.5
+        assert np.abs(fake.astype(int) - rgb)[mask > 0.5].mean() < 80
+    assert finished(rgb, rng).shape == (SIDE, SIDE, 3)
+
+
+def test_the_benchmark_shows_measurements_without_a_score() -> None:
+    from benchmarks.video_faces import MEASURED, measured
+
+    clips = [
+        (f"s{n % 4}", n % 2 == 0, {"lip_sync": {"raw_score": float(n % 2), "offset_s": 0.0}})
+        for n in range(8)
+    ]
+    table = measured(clips)
+    rows = {row[:2]: row[2:] for row in table.rows}
+    assert set(rows) == {(model, name) for model, names in MEASURED.items() for name in names}
+    assert rows["lip_sync", "raw_score"][:3] == (4, 4, 1.0)
+    assert rows["synthetic_video", "jerk"] == (0, 0, None, None, None)
