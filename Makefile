@@ -30,7 +30,7 @@ RUN_ENV := $(VENV)/.run-$(STAMP)
 DEV_ENV := $(VENV)/.dev-$(STAMP)
 RECIPES_ENV := $(VENV)/.recipes-$(STAMP)
 TRAIN_ENV := $(VENV)/.train-$(STAMP)
-LEARNED := synthetic_image synthetic_speech
+LEARNED := face_manipulation synthetic_image synthetic_speech
 
 .PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
 .PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-image bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
