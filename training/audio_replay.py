@@ -22,10 +22,10 @@ from training.calibrate import (
     balanced_weights,
     confidence,
     expected_calibration_error,
-    fit_platt,
     leave_out,
 )
 from training.metrics import auc, bootstrap
+from training.platt import fit_platt
 from training.replays import GENUINE, REPLAYS
 from training.replays_cache import Taken
 from training.speech_material import speech
@@ -128,7 +128,7 @@ def headline(judged: Judged) -> dict[str, float]:
     taken, labels, groups = judged.taken, judged.labels, list(judged.taken.group)
     low, high = bootstrap(lambda rows: auc(judged.raw[rows], labels[rows]), groups)
     above, far = _positive(judged), taken.kind == "far"
-    verdicts = confidence(leave_out(judged.raw, labels, groups), labels, groups)
+    verdicts = confidence(leave_out(judged.raw, labels, groups, fit=fit_platt), labels, groups)
     found = {
         "auc": auc(judged.raw, labels), "auc_low": low, "auc_high": high,
         "auc_unheard": auc(judged.raw[~taken.clear], labels[~taken.clear]),
@@ -137,7 +137,7 @@ def headline(judged: Judged) -> dict[str, float]:
         "genuine_above_0": above[~taken.replayed].mean(),
         "worst_source_above_0": max(above[~taken.replayed & (taken.group == g)].mean() for g in set(groups)),
         "ece": expected_calibration_error(
-            leave_out(judged.raw, labels, groups).p, labels, balanced_weights(labels, groups)),
+            leave_out(judged.raw, labels, groups, fit=fit_platt).p, labels, balanced_weights(labels, groups)),
         "decided": verdicts.decided, "error_decided": verdicts.error,
     }  # fmt: skip
     return {name: round(float(value), 4) for name, value in found.items()}

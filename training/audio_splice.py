@@ -19,8 +19,8 @@ from bonafide_inference.models import Manifest
 from numpy.typing import NDArray
 
 from training import audio_splice_card, cuts_cache, perceptron
-from training.calibrate import fit_platt
 from training.cuts_cache import Made
+from training.platt import fit_platt
 from training.speech_material import speech
 
 __all__ = ["Judged", "judge", "segment_line", "train"]

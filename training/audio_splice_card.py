@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.calibrate import balanced_weights, confidence, expected_calibration_error, leave_out
 from training.cuts_cache import Sounds
 from training.metrics import auc, bootstrap
+from training.platt import fit_platt
 from training.recordings import GENUINE, JOINS, SPLICES
 from training.speech_material import RATE_HZ
 
@@ -57,7 +58,7 @@ def headline(judged: Judged) -> dict[str, float]:
     inside = made.holds[usable]
     marked = judged.llr[usable] > 0
     hits = int((marked & inside).sum())
-    verdicts = confidence(leave_out(judged.raw, labels, groups), labels, groups)
+    verdicts = confidence(leave_out(judged.raw, labels, groups, fit=fit_platt), labels, groups)
     found = {
         "auc": auc(judged.raw, labels), "auc_low": low, "auc_high": high,
         "auc_unheard": auc(judged.raw[~made.clear], labels[~made.clear]),
@@ -83,7 +84,7 @@ def tables(judged: Judged, sounds: Sounds) -> list[tuple[str, tuple[str, ...], l
     """(title, columns, rows) of each table: by kind of cut, of join, of genuine recording, source; probes."""
     made, labels = judged.made, judged.labels
     counts = found_cuts(judged, sounds.cuts)
-    verdicts = leave_out(judged.raw, labels, list(made.group))
+    verdicts = leave_out(judged.raw, labels, list(made.group), fit=fit_platt)
     accused = (verdicts.p >= 0.85) & (verdicts.low > 0.5)
 
     def cut_row(name: str, mine: NDArray[np.bool_]) -> tuple[Any, ...]:
@@ -140,7 +141,7 @@ def card(judged: Judged, table: dict[str, Any], sounds: Sounds) -> str:
     lines += [f"| {text} | {figures[name]:.3f} |" for name, text in HEADLINE.items()]
     labels = judged.labels
     weights = balanced_weights(labels, list(judged.made.group))
-    p = leave_out(judged.raw, labels, list(judged.made.group)).p
+    p = leave_out(judged.raw, labels, list(judged.made.group), fit=fit_platt).p
     lines += [f"| ECE, sources weighed | {expected_calibration_error(p, labels, weights):.3f} |", ""]
     for title, columns, rows in tables(judged, sounds):
         lines += [f"| {title} | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]

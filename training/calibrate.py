@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bonafide_inference.calibration import LikelihoodRatioTable
+from bonafide_inference.calibration import Calibration, LikelihoodRatioTable
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
@@ -152,13 +152,19 @@ class Judged:
     high: NDArray[np.float64]
 
 
-def leave_out(scores: Array, labels: Array, groups: Sequence[Any], rounds: int = 60) -> Judged:
-    """Every source judged by a calibration that was fitted without it."""
+def leave_out(
+    scores: Array,
+    labels: Array,
+    groups: Sequence[Any],
+    rounds: int = 60,
+    fit: Callable[..., Calibration] = fit_curve,
+) -> Judged:
+    """Every source judged by a calibration that ``fit`` made without it."""
     names = np.asarray(groups)
     p, low, high = (np.zeros(len(names)) for _ in range(3))
     for name in np.unique(names):
         inside = names == name
-        fitted = fit_curve(scores[~inside], labels[~inside], names[~inside], rounds=rounds)
+        fitted = fit(scores[~inside], labels[~inside], names[~inside], rounds=rounds)
         for row in np.flatnonzero(inside):
             found = fitted.apply(float(scores[row]))
             p[row], low[row], high[row] = found.p_fake, found.interval.low, found.interval.high

@@ -18,11 +18,11 @@ import numpy as np
 from bonafide_inference.detectors.face_manipulation.faces_in import MARGIN, SIDE, softness
 from numpy.typing import NDArray
 
-from training.calibrate import fit_platt
 from training.clips import either, figure, words
 from training.face_blend import blended, finished, jittered
 from training.face_material import Crops, face_crops
 from training.metrics import auc
+from training.platt import fit_platt
 
 __all__ = ["UNSEEN", "train"]
 
