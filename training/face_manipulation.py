@@ -154,11 +154,8 @@ def _manifest(
     }  # fmt: skip
 
 
-def _card(
-    name: str, tables: str, figures: dict[str, Any], beside: dict[str, Any] | None, data: str, believed: bool,
-    unstated: bool,
-) -> str:  # fmt: skip
-    said = (
+def _said(figures: dict[str, Any], believed: bool) -> str:
+    return (
         "The score is calibrated on the real clips below; it is bounded by what they support."
         if believed
         else "**It does not tell real manipulated clips from genuine ones** (AUC "
@@ -167,6 +164,12 @@ def _card(
         "the answer is `inconclusive`\n"
         "(`no_calibrated_score`); faces, tracks and raw scores are evidence only, and no clip is accused."
     )
+
+
+def _card(
+    name: str, tables: str, figures: dict[str, Any], beside: dict[str, Any] | None, data: str, believed: bool,
+    unstated: bool,
+) -> str:  # fmt: skip
     which = ["clear rows", "all rows (`--unstated`)"]
     if unstated:
         which.reverse()
@@ -182,7 +185,7 @@ mean of the tracks' likelihood ratios, so one bad frame decides nothing. **Silen
 (`no_face`), or when all are too small, dark, bright, blurred or turned. `manipulation_type` is always null:
 nothing here tells a swap from a reenactment.
 
-{said}
+{_said(figures, believed)}
 
 **Trained on simulation only** (`training/face_blend.py`, after Shiohara & Yamasaki, CVPR 2022): a genuine
 face, changed, pasted over itself; both classes through the same resize, blur, noise, JPEG. Data: {data}.

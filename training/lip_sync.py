@@ -120,7 +120,7 @@ def _sync(face: Speaker, voice: Speaker, shift: float) -> Sync:
     )
 
 
-def _card(rows: list[tuple[Clip, str, Sync]], figures: dict[str, Any], simulated: str) -> str:
+def _table(rows: list[tuple[Clip, str, Sync]]) -> str:
     lines = ["| clip of | sound | n | offset (s) | correlation | margin |", "|---|---|---|---|---|---|"]
     for path in dict.fromkeys(clip.path for clip, _, _ in rows):
         for how in ("as it is", "moved", "swapped"):
@@ -131,7 +131,10 @@ def _card(rows: list[tuple[Clip, str, Sync]], figures: dict[str, Any], simulated
                 ]
                 cells = " | ".join(f"{value:.2f}" for value in middle)
                 lines.append(f"| {mine[0][0].source} ({mine[0][0].label}) | {how} | {len(mine)} | {cells} |")
-    table = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _card(rows: list[tuple[Clip, str, Sync]], figures: dict[str, Any], simulated: str) -> str:
     own = [(clip.label, sync) for clip, how, sync in rows if how == "as it is"]
     near = {
         label: f"{sum(abs(sync.offset_s) <= NEAR_S for kind, sync in own if kind == label)} of "
@@ -162,7 +165,7 @@ speaker's.
 
 Medians:
 
-{table}
+{_table(rows)}
 
 Figures: {json.dumps(figures)}.
 """

@@ -55,7 +55,7 @@ def train(data: Path, target: Path) -> None:
     }  # fmt: skip
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    (target / "card.md").write_text(_card(table, own, trivial, figures), encoding="utf-8")
+    (target / "card.md").write_text(_card(_tables(table, own, trivial), figures), encoding="utf-8")
 
 
 def _measure(clip: Clip) -> tuple[Clip, NDArray[Any], list[float]] | None:
@@ -81,10 +81,11 @@ def _left_out(values: NDArray[Any], table: dict[str, NDArray[Any]]) -> dict[tupl
     return found
 
 
-def _card(
-    table: dict[str, NDArray[Any]], own: dict[tuple[str, str], float], trivial: dict[tuple[str, str], float],
-    figures: dict[str, Any],
-) -> str:  # fmt: skip
+def _tables(
+    table: dict[str, NDArray[Any]],
+    own: dict[tuple[str, str], float],
+    trivial: dict[tuple[str, str], float],
+) -> str:
     filmed, made = (list(dict.fromkeys(pair[n] for pair in own)) for n in (0, 1))
     lines = ["| generated \\ filmed | " + " | ".join(filmed) + " |", "|---" * (len(filmed) + 1) + "|"]
     for generated in made:
@@ -99,7 +100,10 @@ def _card(
         f"| trivial: {name}, whichever way | {either(table['trivial'][:, n], table['made']):.3f} |"
         for n, name in enumerate(TRIVIAL)
     ]
-    grid = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _card(grid: str, figures: dict[str, Any]) -> str:
     return f"""# synthetic_video 1.0.0
 
 Written by `python -m training.train synthetic_video --data ../shared/data`; do not edit.
