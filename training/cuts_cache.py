@@ -78,7 +78,7 @@ class Sounds:
     def sound(self, number: int) -> NDArray[np.float32]:
         """Samples of one recording."""
         first = self.ends[number - 1] if number else 0
-        return self.samples[first : self.ends[number]].astype(np.float32) / 32768
+        return np.asarray(self.samples[first : self.ends[number]] / 32768, dtype=np.float32)
 
 
 def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) -> Made:

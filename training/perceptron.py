@@ -44,7 +44,7 @@ def averaged(models: Sequence[Perceptron]) -> Perceptron:
     return Perceptron(
         first.mean, first.std, np.concatenate([m.w1 for m in models], axis=1),
         np.concatenate([m.b1 for m in models]),
-        np.concatenate([m.w2 for m in models]) / np.float32(len(models)),
+        (np.concatenate([m.w2 for m in models]) / len(models)).astype(np.float32),
         float(np.mean([m.b2 for m in models])),
     )  # fmt: skip
 
