@@ -9,7 +9,11 @@ __all__ = ["card"]
 
 def card(manifest: dict[str, Any], counts: Any, folds: str, measurements: str) -> str:
     """Return the text of ``card.md``."""
-    figures, limits = manifest["figures"], manifest["thresholds"]
+    return _answers(manifest, counts) + _pixels(manifest["figures"], folds, measurements)
+
+
+def _answers(manifest: dict[str, Any], counts: Any) -> str:
+    limits = manifest["thresholds"]
     return f"""# synthetic_image {manifest["version"]}
 
 Written by `make train MODEL=synthetic_image`; do not edit. What the whole does on files: `make bench-image`.
@@ -43,7 +47,11 @@ The probe: a camera's record counts only while the pixels stay a photograph's un
 half and 1.5 times the size, and a crop. Of an animation the first frame is looked at (`frames`,
 `frames_looked_at`).
 
-## The network that is not shipped
+"""
+
+
+def _pixels(figures: dict[str, Any], folds: str, measurements: str) -> str:
+    return f"""## The network that is not shipped
 
 `training/picture_net.py`: crops of 64 px in native resolution, residual input (less the 3x3 mean, or
 neighbouring pixel relations), trained on `clear` rows; both classes from one matched group in every batch,

@@ -13,7 +13,7 @@ from tests.helpers.media import jpeg
 from tests.unit.ownmodels import making
 from tests.workflow.test_own_models import PLATT
 
-WISH = {"operations": "synthetic_image"}
+WISH = {"operations": "lip_sync"}
 
 
 def own(cloud: Cloud, module: str, *words: str, **said: str) -> str:

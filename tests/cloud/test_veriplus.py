@@ -15,12 +15,14 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 from urllib3.filepost import encode_multipart_formdata
 
 from benchmarks import media
 from tests.cloud.test_phonexia import call
 from tests.helpers.cloud import Answer, Api, Cloud, until
 from tests.helpers.server import Server, status
+from tests.unit.inference.video import making
 
 V4, V3 = "/api/v4/deepfake", "/api/v3/webhooks"
 rows = pytest.mark.rows
@@ -290,8 +292,8 @@ def node(api: Api, snippet: str, names: dict[str, Path | str]) -> str:
 def test_the_documents_own_programs(api: Api, tmp_path: Path) -> None:
     """Each as it stands in the document; only the host is replaced, and the variables are given."""
     photo, clip, sound = tmp_path / "selfie.jpg", tmp_path / "clip.mp4", tmp_path / "call.wav"
-    photo.write_bytes(media.jpeg(20_000, width=160, height=120))
-    clip.write_bytes(media.mp4(2.0, width=320, height=240))
+    Image.fromarray(making.face()).save(photo, quality=92)  # the programs ask for faces
+    making.film(clip, [making.face(160 + number % 7, seed=number) for number in range(30)])
     sound.write_bytes(call(4))
     assert node(api, IMAGE_JS, {"imageFile": photo}).startswith("Is deepfake: ")
     assert node(api, AUDIO_JS, {"audioFile": sound}).startswith("Is synthetic: ")

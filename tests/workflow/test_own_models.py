@@ -34,7 +34,7 @@ def say(command: str, **environment: str) -> None:
 
 
 def analyse(aws: Aws) -> tuple[Any, Any]:
-    _, done = end(aws, begin(aws, inline=jpeg(), operations=("synthetic_image",)))
+    _, done = end(aws, begin(aws, inline=jpeg(), operations=("lip_sync",)))
     assert done.state == "completed"
     (result,) = done.results
     return done, result
@@ -94,7 +94,7 @@ def test_weights_of_the_index_are_used(owner: Aws, tmp_path: Path) -> None:
         say("promote", NAME=name)
     _, plain = analyse(owner)
     fitted = Weights(
-        operation=Operation.SYNTHETIC_IMAGE,
+        operation=Operation.LIP_SYNC,
         weights={"first@1.0.0": 0.9, "second@1.0.0": 0.0},
         offset=0.1,
         limit=4.0,

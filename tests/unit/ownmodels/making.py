@@ -15,8 +15,9 @@ SIZE = 32
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
+    """Return the manifest of a picture model for a question that nothing that ships asks of pictures."""
     return {
-        "name": "brightness", "title": "Brightness", "version": "1.0.0", "operation": "synthetic_image",
+        "name": "brightness", "title": "Brightness", "version": "1.0.0", "operation": "lip_sync",
         "entry": "onnx_image", "input": {"size": SIZE}, "output": {"meaning": "score"},
         "licence": "Apache-2.0", "data": "none", "source": "made by a test",
     } | changes  # fmt: skip
