@@ -276,7 +276,7 @@ class World:
             "lifetime_s": 9, "status": 200, "headers": {}, "body": "", "reason": "x", "number": 1,
             "topic": "tea_time", "end": self.end, "sealed": "b's own",
             "url": "https://example.org/b", "events": (), "dialect": "veriplus", "batch_id": "bat_1",
-            "found": {"media": 9},
+            "found": {"media": 9}, "marks": ("an_1", CANARY), "occurred_at": NOW,
             "secret": "b's own", "subscription": self.subscription, "subscription_id": self.subscription.id,
         }  # fmt: skip
         if function is webhooks.deliveries or function is analyses.list_:

@@ -8,6 +8,7 @@ import bonafide_inference
 import numpy as np
 import pytest
 from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, WorkItem
+from bonafide_inference import models
 from bonafide_inference.detectors.synthetic_speech import detector, features, probe
 from bonafide_inference.inspect import inspect
 from bonafide_inference.models import Manifest, ModelError, load
@@ -126,17 +127,16 @@ class TestShipped:
         assert (FOLDER / "model.onnx").stat().st_size <= 3e6
         assert load(str(FOLDER)).session.get_inputs()[0].shape[1:3] == [2, features.BINS]
 
-    def test_a_changed_file_is_refused(self, tmp_path: Path) -> None:
-        for name in ("model.json", "model.onnx"):
-            (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
-        (tmp_path / "model.json").write_text(
-            (tmp_path / "model.json").read_text().replace("detector:SyntheticSpeech", "onnx_audio")
-        )
-        weights = bytearray((tmp_path / "model.onnx").read_bytes())
+    def test_a_changed_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(models, "_shipped_root", lambda: str(tmp_path))
+        place = tmp_path / FOLDER.name
+        place.mkdir()
+        (place / "model.json").write_bytes((FOLDER / "model.json").read_bytes())
+        weights = bytearray((FOLDER / "model.onnx").read_bytes())
         weights[-1] ^= 1
-        (tmp_path / "model.onnx").write_bytes(weights)
+        (place / "model.onnx").write_bytes(weights)
         with pytest.raises(ModelError) as caught:
-            load(str(tmp_path))
+            load(str(place))
         assert caught.value.reason == "model_hash_mismatch"
 
     def test_no_source_may_gain_much_certainty(self) -> None:
