@@ -42,7 +42,7 @@ def forge(picture: Image.Image, donor: Image.Image, rng: np.random.Generator) ->
 
 RECIPE = Recipe(
     name="moved_copies", title="Copy-move", entry="detector:MovedCopies", threshold="min_score",
-    look=look, forge=forge, quantile=0.97, floor=6.6, version="2.0.0", per_corpus=8, clear_most=24,
+    look=look, forge=forge, quantile=0.97, floor=7.0, version="2.0.0", per_corpus=8, clear_most=24,
     input={"least_side_px": 64}, preprocessing={"plane": "grey", "working_pixels": 600_000},
     introduction="""
 **Asks** whether a part of the picture was copied to another place in it: moved, turned, scaled or mirrored
