@@ -28,6 +28,8 @@ __all__ = [
 
 AROUND_SIDE = 160
 """Side (pixels) at which the surroundings of a known face are searched."""
+SEARCH_EVERY = 5
+"""Of a burst without a known face one frame in so many is searched."""
 MAX_FACES = 50
 """Faces kept of one frame, the largest; how many were left out is counted."""
 MAX_TRACKS = 100
@@ -195,8 +197,8 @@ def follow_burst(burst: Burst) -> FaceTrack | None:
     faces: list[Face] = []
     last: Face | None = None
     for place, frame in enumerate(burst.frames):
-        found = _around(frame.rgb, last) if last else find(frame.rgb)
-        if not found and last:
+        found = _around(frame.rgb, last) if last else []
+        if not found and (last or place % SEARCH_EVERY == 0):
             found = find(frame.rgb)
         last = replace(found[0], frame=place, index=frame.index, time_s=frame.time_s) if found else None
         if last:
