@@ -104,7 +104,8 @@ def tables(judged: Judged, sounds: Sounds) -> list[tuple[str, tuple[str, ...], l
     return [
         ("kind of cut", cut, [cut_row(kind, made.kind == kind) for kind in SPLICES if kind in made.kind]),
         ("join", cut, [cut_row(join, made.join == join) for join in JOINS if join in made.join]),
-        ("genuine recording", whole, [true_row(kind, made.kind == kind) for kind in GENUINE if kind in made.kind]),
+        ("genuine recording", whole,
+         [true_row(kind, made.kind == kind) for kind in GENUINE if kind in made.kind]),
         ("source of genuine speech", whole,
          [true_row(name, genuine & (made.group == name)) for name in np.unique(made.group)]),
         (f"trivial variable alone (a cut is {edge:g} s from a segment's middle at most)", ("AUC",),

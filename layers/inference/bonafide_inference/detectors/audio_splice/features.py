@@ -265,7 +265,7 @@ def _line(
         found.append((line, np.abs(line) / others))
     heard = np.clip(np.log10(np.minimum(found[0][1], found[1][1]) + 1e-6) / 1.0, 0, 1)
     cross = found[1][0] * np.conj(found[0][0])
-    cross = cross / (np.abs(cross) + 1e-12)
+    cross /= np.abs(cross) + 1e-12
     common = np.angle(np.median((heard * cross).real) + 1j * np.median((heard * cross).imag) + 1e-9)
     return 1 - np.cos(np.angle(cross) - common), heard
 
