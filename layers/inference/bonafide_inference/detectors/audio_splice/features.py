@@ -264,8 +264,8 @@ def _line(
         others = np.maximum(np.abs(bins[:, [0, 1, 3, 4]]).max(1), 1e-4)
         found.append((line, np.abs(line) / others))
     heard = np.clip(np.log10(np.minimum(found[0][1], found[1][1]) + 1e-6) / 1.0, 0, 1)
-    cross: NDArray[Any] = found[1][0] * np.conj(found[0][0])
-    cross = cross / (np.abs(cross) + 1e-12)
+    cross = found[1][0] * np.conj(found[0][0])
+    cross /= np.abs(cross) + 1e-12
     common = np.angle(np.median((heard * cross).real) + 1j * np.median((heard * cross).imag) + 1e-9)
     return 1 - np.cos(np.angle(cross) - common), heard
 
