@@ -15,7 +15,8 @@ INFERENCE = ROOT / "layers" / "inference" / "bonafide_inference"
 FUNCTIONS = ROOT / "functions"
 
 ADAPTERS = {  # and store/
-    "bus.py", "keys.py", "media.py", "queue.py", "secrets.py", "shelf.py", "speech_to_text.py", "workflow.py",
+    "bus.py", "keys.py", "media.py", "queue.py", "secrets.py", "shelf.py", "speech_to_text.py", "wording.py",
+    "workflow.py",
 }  # fmt: skip
 AWS = {"boto3", "botocore"}
 HEAVY = {"numpy", "onnxruntime", "av", "scipy", "PIL", "cv2"}

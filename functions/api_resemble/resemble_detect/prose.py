@@ -1,7 +1,7 @@
 """``intelligence.description``: what was found, in sentences composed by rule (RES-37, RES-38).
 
-Nothing is added that a finding does not say. A description by a language model would replace this text only
-when the owner of the deployment switches one on.
+Nothing is added that a finding does not say. The words of a language model stand in its place only where the
+owner of the deployment has switched one on (`bonafide.wording`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ _WORDS = (Operation.DESCRIPTION, Operation.TRANSCRIPTION)
 
 def describe(analysis: Analysis) -> str:
     """Return a few sentences: what the media is, what was judged, what stands out, what stayed open."""
+    described = next((r for r in analysis.results if r.operation is Operation.DESCRIPTION), None)
+    if described and (text := _text(described, "description")):
+        return text
     told = [_facts(analysis.media)] if analysis.media else []
     if analysis.verdict and analysis.verdict.p_fake is not None and analysis.verdict.decided_by:
         by = analysis.verdict.decided_by.value.replace("_", " ")

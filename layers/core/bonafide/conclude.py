@@ -15,6 +15,7 @@ from bonafide.plan import catalogue, default_operations
 from bonafide.policy import rule_of
 from bonafide.store import analyses, tenants
 from bonafide.telemetry import MetricUnit, logger, metrics
+from bonafide.wording import worded
 
 __all__ = ["conclude", "fail", "tell"]
 
@@ -53,6 +54,7 @@ def _finish(analysis: Analysis, event: Json, now: datetime) -> None:
     detectors = [*catalogue(), *own.rows(index)]
     wanted = analysis.operations or default_operations(analysis.media.kind, detectors)
     results, verdict = fuse(wanted, findings, analysis.media.kind, rule_of(analysis), index.weights)
+    results = worded(results, verdict)
     usages = [Usage.model_validate(u) for u in _usages(event)]
     items = len(event["plan"]["items"])
     cost_usd = cost.estimate(usages, items=items, fetched=analysis.source.type == "url")["total"]

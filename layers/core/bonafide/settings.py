@@ -38,6 +38,7 @@ class Settings(BaseModel):
     secrets_key_arn: str = Field("", description="KMS key that wraps webhook secrets.")
     receipt_key_arn: str = Field("", description="KMS key that signs deletion receipts.")
     models_bucket: str = Field("", description="Where the owner's models lie; none: only shipped ones run.")
+    description_model: str = Field("", description="Bedrock model that words descriptions; none: by rule.")
     public_base_url: str = Field("", description="Where clients reach the API; else taken from the request.")
 
     allow_loopback: bool = Field(False, description="Local cloud only: outbound calls to 127.0.0.0/8.")

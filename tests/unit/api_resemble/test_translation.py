@@ -211,6 +211,11 @@ def test_intelligence(room: Room) -> None:
     assert item["description"].startswith("Audio (wav, 5.2 s). P(fake) is 0.90, decided by synthetic speech.")
     assert "Transcription: Hello world." in item["description"]
     assert "Transcription stayed open" not in item["description"]
+    worded = silent(Operation.DESCRIPTION, "no_score", Outcome.INCONCLUSIVE, detail="A voice.")
+    details = {"description": {"text": "A voice.", "model": "m"}}
+    worded = worded.model_copy(update={"evidence": Evidence(details=details)})
+    asked = analysis(VOICE, scored(Operation.SYNTHETIC_SPEECH, 0.9), worded, kept={"intelligence": True})
+    assert room("render").item(asked, link)["intelligence"]["description"] == "A voice."
     early = analysis(None, state=State.RUNNING, kept={"intelligence": True})
     assert room("render").item(early, link)["intelligence"]["description"] is None
 
