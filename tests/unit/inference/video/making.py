@@ -69,6 +69,7 @@ def film(
     """Encode pictures; ``times`` maps the frame's number to its time in milliseconds (variable rate)."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=fps)
+        stream.codec_context.thread_count = 1  # with more, x264 writes other bytes each time
         if every_key:
             stream.codec_context.gop_size = 1
         for number, picture in enumerate(pictures):
