@@ -27,7 +27,7 @@ from bonafide.store import analyses
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer, multipart
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 
 Api = Callable[..., Answer]
 URL = {"url": "https://example.org/clip.mp4"}

@@ -12,7 +12,7 @@ from bonafide.errors import Unavailable
 from bonafide.store import analyses, claims
 
 from tests.helpers.gateway import Answer, multipart
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 
 Api = Callable[..., Answer]
 URL = {"url": "https://example.org/clip.mp4"}

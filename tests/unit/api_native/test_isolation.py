@@ -12,7 +12,7 @@ from bonafide.ids import new_id
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.test_known import hash_of
 
 Api = Callable[..., Answer]

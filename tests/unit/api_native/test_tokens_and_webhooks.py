@@ -15,7 +15,7 @@ from bonafide.store import webhooks
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 
 Api = Callable[..., Answer]
 HOOK = {"url": "https://example.org/hook"}

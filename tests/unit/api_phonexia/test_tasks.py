@@ -13,7 +13,7 @@ from bonafide.model import Operation
 from bonafide.store import analyses
 
 from tests.helpers.aws import Aws
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_phonexia.conftest import PATH, Api, form
 
 EVERY = (Operation.SYNTHETIC_SPEECH, Operation.AUDIO_REPLAY, Operation.AUDIO_SPLICE)

@@ -13,7 +13,7 @@ from bonafide.store import analyses
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer, multipart
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_resemble.words import facts, scored
 
 Api = Callable[..., Answer]

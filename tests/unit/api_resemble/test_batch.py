@@ -12,7 +12,7 @@ from bonafide.store import analyses
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer, multipart
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 
 Api = Callable[..., Answer]
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(28)

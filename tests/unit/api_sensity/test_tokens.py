@@ -17,7 +17,7 @@ from bonafide.store import tokens as store
 
 from tests.helpers.aws import Aws, context, load_handler
 from tests.helpers.gateway import Answer, Gateway
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 
 rows = pytest.mark.rows
 Room = Callable[[str], Any]

@@ -17,7 +17,7 @@ from bonafide.webhooks import OFFSETS_S
 
 from tests.helpers.aws import Aws
 from tests.helpers.gateway import Answer, multipart
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_sensity.test_tasks import FORM, post, row
 from tests.unit.api_sensity.words import facts, scored
 

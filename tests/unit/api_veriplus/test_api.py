@@ -17,7 +17,7 @@ from bonafide.model import Operation
 from bonafide.store import analyses
 
 from tests.helpers.aws import Aws
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_veriplus.conftest import Api
 from tests.unit.api_veriplus.words import (
     AUDIO,

@@ -9,7 +9,7 @@ from bonafide import ingest, media
 from bonafide.ids import new_id
 
 from tests.helpers.aws import Aws
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_native.test_isolation import objects, rows
 from tests.unit.api_veriplus.conftest import Api
 from tests.unit.api_veriplus.words import MP4, V3, V4, VIDEO, form, sent

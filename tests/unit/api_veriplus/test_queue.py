@@ -7,7 +7,7 @@ from bonafide import slots
 from bonafide.store import tenants
 from bonafide.tenants import Plan, Tenant
 
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_veriplus.conftest import Api
 from tests.unit.api_veriplus.words import GENUINE, IMAGE, V4, VIDEO, finish, own_id, sent
 

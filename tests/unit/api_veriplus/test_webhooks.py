@@ -15,7 +15,7 @@ from bonafide.outbound import Posted
 from bonafide.store import subscriptions, table
 
 from tests.helpers.aws import Aws
-from tests.unit.api_native.conftest import Clock
+from tests.helpers.rooms import Clock
 from tests.unit.api_veriplus.conftest import Api
 from tests.unit.api_veriplus.words import AUDIO, V3, VIDEO, finish, own_id, scored, sent
 
