@@ -25,7 +25,7 @@ from native.app import ROUTES  # noqa: E402
 
 from openapi import examples  # noqa: E402
 from openapi.described import ERRORS, INFO, OPERATIONS, TAGS, Said  # noqa: E402
-from openapi.shapes import components, parameters  # noqa: E402
+from openapi.shapes import LOCAL, components, parameters, paths  # noqa: E402
 
 __all__ = ["ROUTES", "build", "documents", "examples", "outputs", "render_yaml"]
 
@@ -53,11 +53,6 @@ def outputs() -> dict[Path, str]:
 
 def build() -> dict[str, Any]:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
-            route, OPERATIONS[route.method, route.path]
-        )
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -65,7 +60,7 @@ def build() -> dict[str, Any]:
         "servers": _servers(),
         "security": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
         "tags": TAGS,
-        "paths": paths,
+        "paths": paths(ROUTES, lambda route: _operation(route, OPERATIONS[route.method, route.path])),
         "webhooks": {kind.value: _webhook(kind) for kind in EventType},
         "components": {
             "schemas": components(documents, schemas),
@@ -83,11 +78,7 @@ def _servers() -> list[dict[str, Any]]:
             "description": "Your own account; `ApiUrl` among the stack's outputs.",
             "variables": {"api": {"default": "abc123"}, "region": {"default": "eu-central-1"}},
         },
-        {
-            "url": "http://127.0.0.1:{port}",
-            "description": "The local cloud.",
-            "variables": {"port": {"default": "4567"}},
-        },
+        LOCAL,
     ]
 
 

@@ -33,12 +33,13 @@ _PLACE = str(ROOT / "functions" / "api_phonexia")
 if _PLACE not in sys.path:
     sys.path.insert(0, _PLACE)
 
-import bonafide  # noqa: E402  # the layers are on the path by openapi.native
 from bonafide import errors  # noqa: E402
 from bonafide.errors import BonafideError  # noqa: E402
 from bonafide.routing import Route  # noqa: E402
 from phonexia import documents, routes, shapes, translate, words  # noqa: E402
 from phonexia.schemas import MAX_CHANNELS, SPELLINGS  # noqa: E402
+
+from openapi.shapes import LOCAL, head, paths  # noqa: E402
 
 __all__ = ["ROUTES", "analysis", "build", "documents", "outputs"]
 
@@ -85,24 +86,11 @@ def outputs() -> dict[Any, str]:
 
 def build() -> dict[str, Any]:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
-        described = _start() if route.method == "POST" else _look(route)
-        paths.setdefault(route.path, {})[route.method.lower()] = described
     return {
-        "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "info": _info(),
-        "servers": [
-            {"url": "https://{api}.execute-api.{region}.amazonaws.com",
-             "description": "Your own account; `PhonexiaApiUrl` among the stack's outputs.",
-             "variables": {"api": {"default": "abc123"}, "region": {"default": "eu-central-1"}}},
-            {"url": "http://127.0.0.1:{port}", "description": "The local cloud.",
-             "variables": {"port": {"default": "4567"}}},
-        ],
+        **head(_INFO, (_AWS, LOCAL)),
         "security": [{"bearer": []}, {"apiKey": []}],
         "tags": [{"name": "authenticity-verification", "description": "Is this recording authentic?"}],
-        "paths": paths,
+        "paths": paths(ROUTES, lambda route: _start() if route.method == "POST" else _look(route)),
         "components": {
             "schemas": _schemas(),
             "responses": {name: _fault(kind, text, more) for name, kind, text, more in _FAULTS},
@@ -115,15 +103,17 @@ def build() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _info() -> dict[str, Any]:
-    return {
-        "title": "Bonafide, Phonexia dialect",
-        "version": bonafide.__version__,
-        "summary": "Authenticity Verification as clients of Phonexia's REST API know it.",
-        "description": "Experimental: it follows an API that its vendor calls experimental, and may change "
-        "with it. Scores are natural-logarithm likelihood ratios of this deployment's own detectors.",
-        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-    }
+_INFO = {
+    "title": "Bonafide, Phonexia dialect",
+    "summary": "Authenticity Verification as clients of Phonexia's REST API know it.",
+    "description": "Experimental: it follows an API that its vendor calls experimental, and may change "
+    "with it. Scores are natural-logarithm likelihood ratios of this deployment's own detectors.",
+}
+_AWS = {
+    "url": "https://{api}.execute-api.{region}.amazonaws.com",
+    "description": "Your own account; `PhonexiaApiUrl` among the stack's outputs.",
+    "variables": {"api": {"default": "abc123"}, "region": {"default": "eu-central-1"}},
+}
 
 
 def _start() -> dict[str, Any]:

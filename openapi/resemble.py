@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ FUNCTION = ROOT / "functions" / "api_resemble"
 if str(FUNCTION) not in sys.path:
     sys.path.insert(0, str(FUNCTION))
 
-import bonafide  # noqa: E402  # the layers must be on the path
 from bonafide.fuse import verdict_of  # noqa: E402
 from bonafide.http import Status  # noqa: E402
 from bonafide.model import (  # noqa: E402
@@ -38,7 +36,7 @@ from resemble_detect.render import envelope, item  # noqa: E402
 from resemble_detect.routes import ROUTES  # noqa: E402
 from resemble_detect.wire import DetectionRequest, ListQuery  # noqa: E402
 
-from openapi.shapes import parameters, schemas  # noqa: E402
+from openapi.shapes import Said, head, parameters, paths, refused, schemas  # noqa: E402
 
 __all__ = ["ROUTES", "build", "documents", "example", "outputs"]
 
@@ -66,17 +64,6 @@ ERRORS = {
     Status.GATEWAY_TIMEOUT: "The gateway lost patience.",
 }
 _ALWAYS = (400, 401, 403, 405, 429, 500, 503, 504)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What is said of a route that its code does not say."""
-
-    id: str
-    summary: str
-    text: str
-    answer: str
-    faults: tuple[int, ...] = ()
 
 
 SAID = {
@@ -124,28 +111,16 @@ def outputs() -> dict[Any, str]:
 
 def build() -> dict[str, Any]:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
-        "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "info": {
-            "title": "Bonafide, speaking Resemble Detect",
-            "version": bonafide.__version__,
-            "summary": "The union of both of the vendor's documents; only host and key differ.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [
+        **head(
             {
-                "url": "http://127.0.0.1:{port}",
-                "description": "The local cloud.",
-                "variables": {"port": {"default": "4567"}},
+                "title": "Bonafide, speaking Resemble Detect",
+                "summary": "The union of both of the vendor's documents; only host and key differ.",
             }
-        ],
+        ),
         "security": [{"bearer": []}, {"token": []}],
         "tags": [{"name": "detect", "description": "Deepfake detection."}],
-        "paths": paths,
+        "paths": paths(ROUTES, _operation),
         "webhooks": {"callback": {"post": _callback()}},
         "components": {
             "schemas": _components(),
@@ -175,15 +150,16 @@ def _operation(route: Route) -> dict[str, Any]:
         good["headers"] = {"Preference-Applied": {"description": text, "schema": {"type": "string"}}}
         text = "`wait`, or `wait=10`."
         headers = ({"name": "Prefer", "in": "header", "description": text, "schema": {"type": "string"}},)
-    codes = sorted({*_ALWAYS, *said.faults})
-    refused = {str(code): {"$ref": "#/components/responses/" + Status(code).name} for code in codes}
     operation = {
         "operationId": said.id,
         "tags": ["detect"],
         "summary": said.summary,
         "description": f"{said.text} Scope `{route.scope}`.",
         "parameters": _parameters(route, headers),
-        "responses": {"202" if said.id == "createBatch" else "200": good, **refused},
+        "responses": {
+            "202" if said.id == "createBatch" else "200": good,
+            **refused({*_ALWAYS, *said.faults}),
+        },
     }
     if route.method == "POST":
         operation["requestBody"] = _body(said)

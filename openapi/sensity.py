@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ FUNCTION = ROOT / "functions" / "api_sensity"
 if str(FUNCTION) not in sys.path:
     sys.path.insert(0, str(FUNCTION))
 
-import bonafide  # noqa: E402  # the layers must be on the path
 from bonafide import jwts  # noqa: E402
 from bonafide.http import Status  # noqa: E402
 from bonafide.model import (  # noqa: E402
@@ -42,7 +40,7 @@ from sensity.reading import MAX_INFO, MAX_URL  # noqa: E402
 from sensity.render import Reader, document  # noqa: E402
 from sensity.words import TASKS, Event, Task  # noqa: E402
 
-from openapi.shapes import parameters, schemas  # noqa: E402
+from openapi.shapes import Said, head, parameters, paths, refused, schemas  # noqa: E402
 
 __all__ = ["ROUTES", "build", "documents", "example", "outputs"]
 
@@ -77,17 +75,6 @@ _REPORTS = {
     "voice_analysis": "VoiceAnalysisReport",
     "forensic_analysis": "ForensicAnalysisReport",
 }
-
-
-@dataclass(frozen=True)
-class Said:
-    """What is said of a route that its code does not say."""
-
-    id: str
-    summary: str
-    text: str
-    answer: str
-    faults: tuple[int, ...] = ()
 
 
 SAID = {
@@ -148,32 +135,21 @@ def outputs() -> dict[Any, str]:
 
 def build() -> dict[str, Any]:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
-        "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "info": {
-            "title": "Bonafide, speaking Sensity",
-            "version": bonafide.__version__,
-            "summary": "Tokens, four tasks, webhooks. Every path may be written with two slashes as well.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [
+        **head(
             {
-                "url": "http://127.0.0.1:{port}",
-                "description": "The local cloud.",
-                "variables": {"port": {"default": "4567"}},
+                "title": "Bonafide, speaking Sensity",
+                "summary": "Tokens, four tasks, webhooks. "
+                "Every path may be written with two slashes as well.",
             }
-        ],
+        ),
         "security": [{"bearer": []}, {"bare": []}],
         "tags": [
             {"name": "auth", "description": "Tokens of an account."},
             {"name": "tasks", "description": "Analyses, and their results by polling."},
             {"name": "webhooks", "description": "URLs that hear of results."},
         ],
-        "paths": paths,
+        "paths": paths(ROUTES, _operation),
         "webhooks": {task.event.value: {"post": _event(task)} for task in TASKS.values()},
         "components": {
             "schemas": _components(),
@@ -200,15 +176,16 @@ def _security() -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     said = _said(route)
     schema = {"schema": {"$ref": _REF + said.answer}, "example": example(said.answer)}
-    codes = sorted({*_ALWAYS, *said.faults})
-    refused = {str(code): {"$ref": "#/components/responses/" + Status(code).name} for code in codes}
     operation = {
         "operationId": said.id,
         "tags": [route.path.split("/")[1]],
         "summary": said.summary,
         "description": f"{said.text} Scope `{route.scope}`.".strip(),
         "parameters": _parameters(route),
-        "responses": {"200": {"description": said.summary + ".", "content": {JSON: schema}}, **refused},
+        "responses": {
+            "200": {"description": said.summary + ".", "content": {JSON: schema}},
+            **refused({*_ALWAYS, *said.faults}),
+        },
     }
     if route.path.startswith("/auth/"):
         operation["security"] = [{"basic": []}]

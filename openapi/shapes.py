@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import bonafide
+from bonafide.http import Status
+from bonafide.routing import Route
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-__all__ = ["components", "parameters", "schemas"]
+__all__ = ["LOCAL", "Said", "components", "head", "parameters", "paths", "refused", "schemas"]
 
 _REF = "#/components/schemas/{model}"
+LOCAL: dict[str, Any] = {
+    "url": "http://127.0.0.1:{port}",
+    "description": "The local cloud.",
+    "variables": {"port": {"default": "4567"}},
+}
+"""The server that every document names."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of a route that its code does not say."""
+
+    id: str
+    summary: str
+    text: str
+    answer: str
+    faults: tuple[int, ...] = ()
+
+
+def head(info: dict[str, Any], servers: Sequence[dict[str, Any]] = (LOCAL,)) -> dict[str, Any]:
+    """Return what every document begins with; ``info`` lacks version and licence."""
+    licence = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {"title": info["title"], "version": bonafide.__version__, **info, "license": licence},
+        "servers": [copy.deepcopy(server) for server in servers],
+    }
+
+
+def paths(routes: Iterable[Route], operation: Callable[[Route], dict[str, Any]]) -> dict[str, Any]:
+    """Return the operations by path and method, in the routes' order."""
+    found: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        found.setdefault(route.path, {})[route.method.lower()] = operation(route)
+    return found
+
+
+def refused(codes: Iterable[int]) -> dict[str, Any]:
+    """Return references to the answers of these statuses, lowest first."""
+    return {str(code): {"$ref": f"#/components/responses/{Status(code).name}"} for code in sorted(set(codes))}
 
 
 def components(answers: ModuleType, requests: ModuleType) -> dict[str, Any]:

@@ -14,7 +14,6 @@ FUNCTION = ROOT / "functions" / "api_veriplus"
 if str(FUNCTION) not in sys.path:
     sys.path.insert(0, str(FUNCTION))
 
-import bonafide  # noqa: E402  # the layers must be on the path
 from bonafide.fuse import verdict_of  # noqa: E402
 from bonafide.http import Status  # noqa: E402
 from bonafide.model import (  # noqa: E402
@@ -43,7 +42,7 @@ from veriplus.hooks import CreateWebhook  # noqa: E402
 from veriplus.shapes import STATUS  # noqa: E402
 from veriplus.words import MEDIA, AnalysisType, Event, Media  # noqa: E402
 
-from openapi.shapes import parameters, schemas  # noqa: E402
+from openapi.shapes import head, parameters, paths, refused, schemas  # noqa: E402
 
 __all__ = ["ROUTES", "analysis", "build", "documents", "example", "outputs"]
 
@@ -141,27 +140,16 @@ def outputs() -> dict[Any, str]:
 
 def build() -> dict[str, Any]:
     """Return the document."""
-    paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     document = {
-        "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "info": {
+        **head({
             "title": "Bonafide, VeriPlus dialect",
-            "version": bonafide.__version__,
             "summary": "The Deepfake Detection API v4 as clients of VeriPlus know it; host and key differ.",
             "description": _GUIDE,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [
-            {"url": "http://127.0.0.1:{port}", "description": "The local cloud.",
-             "variables": {"port": {"default": "4567"}}},
-        ],
+        }),
         "security": [{"bearer": []}, {"apiKey": []}],
         "tags": [{"name": "deepfake", "description": "Deepfake detection."},
                  {"name": "webhooks", "description": "Where events go."}],
-        "paths": paths,
+        "paths": paths(ROUTES, _operation),
         "webhooks": {event.value: {"post": _webhook(event)} for event in Event},
         "components": {
             "schemas": _components(),
@@ -190,15 +178,13 @@ ENTERPRISE 50) are queued, never refused.
 def _operation(route: Route) -> dict[str, Any]:
     said = SAID[route.method, route.path]
     good = {str(code): _answer(code, name) for code, name in said.answers.items()}
-    codes = sorted({*_ALWAYS, *said.faults})
-    refused = {str(code): {"$ref": f"#/components/responses/{Status(code).name}"} for code in codes}
     operation = {
         "operationId": said.id,
         "tags": ["webhooks" if route.path.startswith(_V3) else "deepfake"],
         "summary": said.summary,
         "description": f"{said.text} Scope `{route.scope}`.",
         "parameters": _parameters(route),
-        "responses": good | refused,
+        "responses": good | refused({*_ALWAYS, *said.faults}),
     }
     if route.method == "POST":
         operation["requestBody"] = _body(route)
