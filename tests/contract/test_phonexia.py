@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 import schemathesis
 import yaml
 from bonafide import credits as ledger
@@ -38,13 +37,12 @@ from bonafide.model import (
 from bonafide.policy import POLICIES
 from bonafide.store import analyses, tenants
 from bonafide.tenants import Plan, Quota, Tenant, Terms
-from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
 
 from openapi import phonexia
 from tests.contract.conftest import Deployed, Watch
-from tests.contract.test_schemathesis import BASE, LEFT_OUT, Wire
+from tests.contract.fuzzed import LENIENT, Wire, described, documented, tries
 from tests.helpers import template
 from tests.helpers.aws import context, in_moto, load_handler
 from tests.helpers.gateway import Answer, Gateway, multipart
@@ -468,23 +466,11 @@ def test_every_example_validates() -> None:
         Draft202012Validator(DOCUMENT | schema, format_checker=FormatChecker()).validate(example)
 
 
-schema = schemathesis.openapi.from_dict(DOCUMENT | {"servers": [{"url": BASE}]})
+schema = described(DOCUMENT)
 
 
 @rows("PHX-46")
 @schema.parametrize()
-@settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+@tries(40)
 def test_every_answer_is_documented(case: schemathesis.Case, deployed: Deployed) -> None:
-    session = requests.Session()
-    session.mount(BASE, Wire(deployed))
-    headers = {"Authorization": f"Bearer {deployed.token}"}
-    case.call_and_validate(
-        BASE, headers=headers, session=session, allow_redirects=False, excluded_checks=[*LEFT_OUT]
-    )
+    documented(case, Wire(deployed), LENIENT)

@@ -11,22 +11,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import requests
 import schemathesis
 import yaml
 from bonafide import tokens
-from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
-from schemathesis.specs.openapi.checks import (
-    ignored_auth,
-    negative_data_rejection,
-    positive_data_acceptance,
-)
 
 from openapi.resemble import ROUTES, build, documents, example, outputs
 from tests.contract.conftest import Deployed, Watch
-from tests.contract.test_schemathesis import BASE, Wire
+from tests.contract.fuzzed import LENIENT, Wire, described, documented, tries
 from tests.helpers.aws import context, in_moto, load_handler
 from tests.helpers.gateway import Answer, Gateway, multipart
 from tests.helpers.template import expanded
@@ -224,28 +217,13 @@ def test_only_our_own_ends_come_to_us() -> None:
     assert rule["EventPattern"]["detail-type"] == ["analysis.completed", "analysis.failed"]
 
 
-schema = schemathesis.openapi.from_dict(DOCUMENT | {"servers": [{"url": BASE}]})
+schema = described(DOCUMENT)
 
 
 @schema.parametrize()
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+@tries(20)
 def test_every_answer_is_documented(case: schemathesis.Case, deployed: Deployed) -> None:
-    session = requests.Session()
-    session.mount(BASE, Wire(deployed))
-    case.call_and_validate(
-        BASE,
-        headers={"Authorization": f"Bearer {deployed.token}"},
-        session=session,
-        # The first opens sockets, the others ask for strictness: real clients of this vendor need tolerance.
-        excluded_checks=[ignored_auth, negative_data_rejection, positive_data_acceptance],
-    )
+    documented(case, Wire(deployed), LENIENT)
 
 
 def test_examples_are_real() -> None:

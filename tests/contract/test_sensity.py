@@ -19,18 +19,12 @@ from bonafide import jwts, tokens
 from bonafide.model import MediaKind, Operation
 from bonafide.store import tenants
 from bonafide.tenants import Plan, Tenant
-from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
-from schemathesis.specs.openapi.checks import (
-    ignored_auth,
-    negative_data_rejection,
-    positive_data_acceptance,
-)
 
 from openapi.sensity import ROUTES, build, documents, example, outputs
 from tests.contract.conftest import Deployed, Watch
-from tests.contract.test_schemathesis import BASE, Wire
+from tests.contract.fuzzed import LENIENT, Wire, described, documented, tries
 from tests.helpers.aws import context, in_moto, load_handler
 from tests.helpers.gateway import Answer, Gateway, multipart
 from tests.helpers.template import expanded
@@ -230,29 +224,14 @@ class Both(Wire):
         return super().send(request, **options)
 
 
-schema = schemathesis.openapi.from_dict(DOCUMENT | {"servers": [{"url": BASE}]})
+schema = described(DOCUMENT)
 
 
 @rows("SEN-33", "SEN-34", "SEN-89")
 @schema.parametrize()
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+@tries(20)
 def test_every_answer_is_documented(case: schemathesis.Case, deployed: Deployed) -> None:
-    session = requests.Session()
-    session.mount(BASE, Both(deployed))
-    case.call_and_validate(
-        BASE,
-        headers={"Authorization": f"Bearer {deployed.token}"},
-        session=session,
-        # The first opens sockets, the others ask for strictness: real clients need tolerance.
-        excluded_checks=[ignored_auth, negative_data_rejection, positive_data_acceptance],
-    )
+    documented(case, Both(deployed), LENIENT)
 
 
 def test_claims_are_documented() -> None:

@@ -11,20 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import requests
 import schemathesis
 import yaml
 from bonafide import tokens
 from bonafide.store import tenants
 from bonafide.tenants import Plan, Quota, Tenant, Terms
-from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
-from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from openapi import veriplus
 from tests.contract.conftest import Deployed, Watch
-from tests.contract.test_schemathesis import BASE, Wire
+from tests.contract.fuzzed import LENIENT, Wire, described, documented, tries
 from tests.helpers.aws import context, in_moto, load_handler
 from tests.helpers.gateway import Answer, Gateway
 from tests.helpers.template import expanded
@@ -282,26 +279,10 @@ def test_the_handler_takes_events_of_the_bus(deployed: Deployed, ask: Ask) -> No
     assert handler(event, context("api_veriplus")) == {"queued": 2}
 
 
-schema = schemathesis.openapi.from_dict(DOCUMENT_31 | {"servers": [{"url": BASE}]})
+schema = described(DOCUMENT_31)
 
 
 @schema.parametrize()
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+@tries(20)
 def test_every_answer_is_documented(case: schemathesis.Case, deployed: Deployed) -> None:
-    session = requests.Session()
-    session.mount(BASE, Wire(deployed))
-    case.call_and_validate(
-        BASE,
-        headers={"Authorization": f"Bearer {deployed.token}"},
-        session=session,
-        allow_redirects=False,
-        # The first opens sockets; the last cannot make media; parts of a form are text, whatever they were.
-        excluded_checks=[ignored_auth, negative_data_rejection, positive_data_acceptance],
-    )
+    documented(case, Wire(deployed), LENIENT)
