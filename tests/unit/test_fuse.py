@@ -21,6 +21,7 @@ from bonafide.model import (
     Verdict,
     Weights,
 )
+from bonafide.plan import CHANNELWISE
 from bonafide.policy import POLICIES, TRUSTED_GENERATED, Policy, judge, policy
 from bonafide.replay import Done, replay
 from hypothesis import given
@@ -80,19 +81,40 @@ def test_one_bad_window_cannot_decide() -> None:
 
 @given(st.lists(probabilities, min_size=2, max_size=8))
 def test_a_forged_channel_is_not_outvoted_by_the_others(parts: list[float]) -> None:
-    channels = [scored(p).model_copy(update={"channel": n}) for n, p in enumerate(parts)]
-    found = fuse_operation(Operation.SYNTHETIC_SPEECH, channels, DEFAULT)
+    speech = Operation.SYNTHETIC_SPEECH
+    channels = [scored(p, operation=speech).model_copy(update={"channel": n}) for n, p in enumerate(parts)]
+    found = fuse_operation(speech, channels, DEFAULT)
     assert found.llr is not None and found.p_fake is not None and found.interval is not None
     top = max(math.log(p / (1 - p)) for p in parts)
     assert top - math.log(len(parts)) - 1e-6 <= found.llr <= top + 1e-6
     assert found.interval.low <= found.p_fake <= found.interval.high
 
 
-def test_windows_of_a_channel_are_fused_before_the_channels() -> None:
-    heard = ((0, 0.1), (0, 0.999), (0, 0.1), (1, 0.1))
-    call = [scored(p).model_copy(update={"channel": n}) for n, p in heard]
-    found = fuse_operation(Operation.SYNTHETIC_SPEECH, call, DEFAULT)
-    assert found.p_fake == pytest.approx(0.1)
+@pytest.mark.parametrize("operation", sorted(CHANNELWISE))
+def test_a_forged_hour_is_not_outvoted_by_the_others(operation: Operation) -> None:
+    """Six half hours of one channel, one of which holds a cut or an inserted voice."""
+    hours = [scored(p, operation=operation).model_copy(update={"channel": 0}) for p in (*[0.1] * 5, 0.995)]
+    found = fuse_operation(operation, hours, DEFAULT)
+    assert found.llr == pytest.approx(math.log(199) - math.log(6), abs=0.1)
+    assert found.verdict is Verdict.MANIPULATED
+
+
+@pytest.mark.parametrize("operation", sorted(CHANNELWISE))
+def test_looking_at_more_windows_makes_nothing_of_chance(operation: Operation) -> None:
+    """What has a mean of 1 in genuine windows keeps it: a weak hit in one of many is no accusation."""
+    one = fuse_operation(operation, [scored(0.8, operation=operation)], DEFAULT)
+    many = fuse_operation(operation, [scored(p, operation=operation) for p in (0.8, *[0.3] * 5)], DEFAULT)
+    assert one.llr is not None and many.llr is not None
+    assert many.llr < 0.2 < one.llr
+    none = fuse_operation(operation, [scored(0.3, operation=operation)] * 6, DEFAULT)
+    assert none.p_fake == pytest.approx(0.3)
+
+
+def test_windows_and_channels_are_alike() -> None:
+    heard = ((0, 0.1), (0, 0.9), (1, 0.1), (1, 0.1))
+    call = [scored(p, operation=Operation.AUDIO_SPLICE).model_copy(update={"channel": n}) for n, p in heard]
+    found = fuse_operation(Operation.AUDIO_SPLICE, call, DEFAULT)
+    assert found.llr == pytest.approx(math.log((9 + 3 / 9) / 4))
 
 
 def test_disagreement_is_visible_and_caps_certainty() -> None:

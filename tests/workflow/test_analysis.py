@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bonafide import cost
 
 from tests.helpers.aws import Aws
 from tests.helpers.media import jpeg, png
+from tests.unit.inference import makers
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -78,6 +80,24 @@ def test_an_operation_that_does_not_apply_says_so(aws_running: Aws) -> None:
     assert answers["lip_sync"].reason == "no_detector"
     assert answers["image_forgery"].outcome == "inconclusive"  # a PNG has no JPEG history
     assert done.verdict.label == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("muxer", "codec", "rate"),
+    [("amr", "libopencore_amrnb", 8_000), ("aiff", "pcm_s16be", 44_100), ("caf", "alac", 44_100)],
+)
+def test_recordings_of_telephones_and_studios(
+    aws_running: Aws, tmp_path: Path, muxer: str, codec: str, rate: int
+) -> None:
+    sound = makers.sound(tmp_path / "x", codec, makers.voice(6, rate=rate), rate, muxer)
+    wanted = ("synthetic_speech", "audio_splice", "audio_replay", "file_forensics")
+    _, done = end(aws_running, begin(aws_running, inline=sound.read_bytes(), operations=wanted))
+    assert (done.state, done.media.kind, done.media.format) == ("completed", "audio", muxer)
+    answers = {result.operation: result for result in done.results}
+    assert answers.keys() == set(wanted)
+    for result in done.results:
+        assert result.outcome in ("scored", "inconclusive"), (result.outcome, result.reason)
+    assert (answers["synthetic_speech"].reason == "narrow_band") is (muxer == "amr")
 
 
 @pytest.mark.parametrize(

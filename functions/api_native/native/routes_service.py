@@ -25,11 +25,37 @@ __all__ = ["FORMATS", "ROUTES"]
 
 FORMATS = {
     "image": ["jpg", "jpeg", "jfif", "png", "tiff", "gif", "webp"],
-    "audio": ["wav", "mp3", "m4a", "ogg", "aac", "flac"],
-    "video": ["mkv", "flv", "mov", "mp4", "avi", "wmv", "webm", "3gp"],
+    "audio": [
+        "wav",
+        "mp3",
+        "m4a",
+        "ogg",
+        "aac",
+        "flac",
+        "amr",
+        "aiff",
+        "caf",
+        "au",
+        "w64",
+        "wma",
+        "ac3",
+        "eac3",
+        "mp2",
+        "mkv",
+        "webm",
+        "3gp",
+        "wv",
+        "tta",
+        "ape",
+        "mpc",
+        "tak",
+        "dsf",
+        "voc",
+    ],
+    "video": ["mkv", "flv", "mov", "mp4", "avi", "wmv", "webm", "3gp", "ts", "mpg"],
     "document": ["pdf"],
 }
-"""What is understood; a file is judged by its bytes, not by its name."""
+"""What is understood (decision 0071); a file is judged by its bytes, not by its name."""
 
 _CATALOGUE = Path(bonafide.__file__).parent / "catalogue.json"
 _OPENAPI = Path(__file__).parent / "openapi.json"

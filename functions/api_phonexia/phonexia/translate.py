@@ -176,9 +176,10 @@ def _spoken(analysis: Analysis, own: Sequence[Finding], name: Asked) -> Operatio
 
 def _too_short(analysis: Analysis, own: Sequence[Finding]) -> bool:
     """Whether there are less than three seconds to judge: of audio as far as known, of speech if measured."""
-    speech = [finding.evidence.values.get("speech_s") for finding in own]
-    known = [value for value in (*speech, _processed_s(analysis)) if isinstance(value, int | float)]
-    return any(value < words.MIN_AUDIO_S for value in known)
+    measured = {finding.item: finding.evidence.values.get("speech_s") for finding in own}
+    speech = [value for value in measured.values() if isinstance(value, int | float)]
+    known = (sum(speech) if speech else None, _processed_s(analysis))  # of all windows of a long recording
+    return any(value < words.MIN_AUDIO_S for value in known if value is not None)
 
 
 def _segments(found: Iterable[Segment], *, raw: bool) -> list[dict[str, float]]:

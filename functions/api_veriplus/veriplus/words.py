@@ -124,6 +124,7 @@ class ErrorCode(StrEnum):
 _CODES = {
     "empty_file": ErrorCode.INVALID_FILE_FORMAT,
     "unsupported_format": ErrorCode.INVALID_FILE_FORMAT,
+    "unsupported_codec": ErrorCode.INVALID_FILE_FORMAT,
     "unreadable_media": ErrorCode.INVALID_FILE_FORMAT,
     "media_limit_exceeded": ErrorCode.FILE_TOO_LARGE,
     "media_too_large": ErrorCode.FILE_TOO_LARGE,

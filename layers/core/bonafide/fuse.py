@@ -1,12 +1,12 @@
 """Fusion: findings to one result per operation and one verdict for the file. Pure.
 
-Windows of one model are fused by their median LLR, so that one bad window cannot decide; the channels of a
-recording, one of which may be forged, by the mean of their likelihood *ratios* (decision 0040). Different
-models of an operation are fused by weights of their LLRs, where weights were fitted for exactly those models
-(`Weights`, decision 0051); else by the mean of their LLRs, which does not count dependent evidence twice, or,
-where they look for different traces (`ANY_TRACE`), by the mean of their likelihood ratios: one trace is
-enough (decision 0014). The interval spans all fused models, so disagreement widens it. Shadow models are
-shown, never fused. Silence is never "genuine". Hard evidence
+Windows of one model are fused by their median LLR, so that one bad window cannot decide; the channels and
+long windows of a voice, any one of which may be the forged one, by the mean of their likelihood *ratios*
+(decisions 0040, 0072). Different models of an operation are fused by weights of their LLRs, where weights
+were fitted for exactly those models (`Weights`, decision 0051); else by the mean of their LLRs, which does
+not count dependent evidence twice, or, where they look for different traces (`ANY_TRACE`), by the mean of
+their likelihood ratios: one trace is enough (decision 0014). The interval spans all fused models, so
+disagreement widens it. Shadow models are shown, never fused. Silence is never "genuine". Hard evidence
 (`policy.HARD`: a trusted manifest that says "generated") overrides every threshold (decision 0034).
 """
 
@@ -36,6 +36,7 @@ from bonafide.model import (
     Voice,
     Weights,
 )
+from bonafide.plan import CHANNELWISE
 from bonafide.policy import DECISIVE, HARD, Policy, judge
 
 __all__ = ["fuse", "fuse_operation", "probability", "verdict_of"]
@@ -180,15 +181,12 @@ def _voices(findings: Sequence[Finding], fitted: Weights | None) -> tuple[Voice,
 
 
 def _of_model(group: Sequence[Finding]) -> tuple[float, Interval]:
-    """Return what one model says: the median of a channel's windows, any one of the channels."""
-    channels: dict[int | None, list[Finding]] = {}
-    for finding in group:
-        channels.setdefault(finding.channel, []).append(finding)
-    low = [median(f.interval.low if f.interval else f.p_fake or 0.0 for f in c) for c in channels.values()]
-    high = [median(f.interval.high if f.interval else f.p_fake or 1.0 for f in c) for c in channels.values()]
-    llr = [median(_llr(f) for f in c) for c in channels.values()]
-    if len(channels) == 1:
-        return llr[0], Interval(low=low[0], high=high[0])
+    """Return what one model says: the median of its windows; of a voice, any one of its pieces."""
+    low = [f.interval.low if f.interval else f.p_fake or 0.0 for f in group]
+    high = [f.interval.high if f.interval else f.p_fake or 1.0 for f in group]
+    llr = [_llr(f) for f in group]
+    if len(group) == 1 or group[0].operation not in CHANNELWISE:
+        return median(llr), Interval(low=median(low), high=median(high))
     ends = [probability(_mixed([_logit(p) for p in side])) for side in (low, high)]
     return _mixed(llr), Interval(low=ends[0], high=ends[1])
 

@@ -26,7 +26,7 @@ MAX_SOUND_S = 1800.0
 """A piece of sound is no longer than this."""
 MAX_CHANNELS = 64
 CHANNELWISE = frozenset((Operation.SYNTHETIC_SPEECH, Operation.AUDIO_SPLICE, Operation.AUDIO_REPLAY))
-"""Operations with an answer of its own for each channel."""
+"""What is asked of a voice: an answer of its own for each channel and each long window (decision 0072)."""
 ON_REQUEST = frozenset((Operation.TRANSCRIPTION, Operation.DESCRIPTION))
 """Operations that nobody gets who did not ask: they send the media to another service, or take long."""
 

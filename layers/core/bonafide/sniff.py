@@ -6,6 +6,14 @@ __all__ = ["sniff"]
 
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MOV_ATOMS = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+_MAGICS = {
+    b"\x1aE\xdf\xa3": "matroska", b"FLV\x01": "flv", _ASF: "asf", b"OggS": "ogg", b"fLaC": "flac",
+    b"ID3": "mpegaudio", b"#!AMR": "amr", b"caff": "caf", b".snd": "au",
+    b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00": "w64", b"\x0bw": "ac3", b"wvpk": "wv",
+    b"TTA1": "tta", b"MAC ": "ape", b"MPCK": "mpc", b"MP+": "mpc", b"tBaK": "tak", b"DSD ": "dsf",
+    b"Creative Voice File\x1a": "voc", b"\0\0\x01\xba": "mpegps",
+}  # fmt: skip
+_TS_PACKET = 188
 _STILL_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"heif", b"mif1", b"msf1", b"crx "}
 
 
@@ -16,7 +24,8 @@ def sniff(head: bytes) -> str | None:
     -------
     str | None
         ``jpeg png tiff gif webp`` (pictures), ``pdf``, or one of the container families
-        ``mov matroska flv avi asf wav ogg flac mpegaudio``.
+        ``mov matroska flv avi asf mpegts mpegps wav w64 ogg flac mpegaudio amr aiff caf au ac3 wv tta ape
+        mpc tak dsf voc`` (decision 0071).
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -36,16 +45,13 @@ def sniff(head: bytes) -> str | None:
 def _container(head: bytes) -> str | None:
     if head[4:8] in _MOV_ATOMS:
         return None if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS else "mov"
-    for magic, family in (
-        (b"\x1aE\xdf\xa3", "matroska"),
-        (b"FLV\x01", "flv"),
-        (_ASF, "asf"),
-        (b"OggS", "ogg"),
-        (b"fLaC", "flac"),
-        (b"ID3", "mpegaudio"),
-    ):
+    if head.startswith(b"FORM") and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    for magic, family in _MAGICS.items():
         if head.startswith(magic):
             return family
+    if len(head) > 2 * _TS_PACKET and head[: 2 * _TS_PACKET + 1 : _TS_PACKET] == b"GGG":
+        return "mpegts"
     body = head.lstrip(b"\0")  # some recorders pad the front
     return "mpegaudio" if len(body) > 3 and body[0] == 0xFF and _is_sync(body[1], body[2]) else None
 

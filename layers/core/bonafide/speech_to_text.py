@@ -22,7 +22,7 @@ from bonafide.transcript import Transcript, Utterance
 
 __all__ = ["FORMATS", "Unable", "transcribe"]
 
-FORMATS = {name: name for name in ("flac", "m4a", "mp3", "mp4", "ogg", "wav", "webm")} | {"mov": "mp4"}
+FORMATS = {name: name for name in ("amr", "flac", "m4a", "mp3", "mp4", "ogg", "wav", "webm")} | {"mov": "mp4"}
 """`MediaFacts.format` → Amazon Transcribe's MediaFormat."""
 PAUSE_S = 5.0
 PATIENCE_S = 840.0

@@ -23,12 +23,30 @@ DEMUXERS = {
     "ogg": "ogg",
     "flac": "flac",
     "mpegaudio": "mp3,aac,flac",
+    "mpegts": "mpegts",
+    "mpegps": "mpeg",
+    "amr": "amr",
+    "aiff": "aiff",
+    "caf": "caf",
+    "au": "au",
+    "w64": "w64",
+    "ac3": "ac3,eac3",
+    "wv": "wv",
+    "tta": "tta",
+    "ape": "ape",
+    "mpc": "mpc,mpc8",
+    "tak": "tak",
+    "dsf": "dsf",
+    "voc": "voc",
 }
+"""Family (of `bonafide.sniff`) → the demuxers that may look at it."""
 
 FAMILIES = {
     "mp4": "mov", "mov": "mov", "m4a": "mov", "3gp": "mov", "mkv": "matroska", "webm": "matroska",
     "flv": "flv", "avi": "avi", "wmv": "asf", "wma": "asf", "wav": "wav", "ogg": "ogg", "flac": "flac",
-    "mp3": "mpegaudio", "aac": "mpegaudio",
+    "mp3": "mpegaudio", "mp2": "mpegaudio", "aac": "mpegaudio", "ts": "mpegts", "mpg": "mpegps",
+    "amr": "amr", "aiff": "aiff", "caf": "caf", "au": "au", "w64": "w64", "ac3": "ac3", "eac3": "ac3",
+    "wv": "wv", "tta": "tta", "ape": "ape", "mpc": "mpc", "tak": "tak", "dsf": "dsf", "voc": "voc",
 }  # fmt: skip
 """`MediaFacts.format` → demuxer family."""
 

@@ -42,8 +42,8 @@ class Limits:
 class Refusal:
     """Why a file is not analysed.
 
-    Codes: ``empty_file``, ``unsupported_format``, ``unreadable_media``, ``media_limit_exceeded``,
-    ``inspection_timed_out``.
+    Codes: ``empty_file``, ``unsupported_format``, ``unsupported_codec``, ``unreadable_media``,
+    ``media_limit_exceeded``, ``inspection_timed_out``.
     """
 
     code: str

@@ -112,7 +112,9 @@ class Piece:
         Frames are collected to a second before Python looks at them; a gap or another format ends a block.
         """
         with open_container(self.path, FAMILIES[self.media.format]) as container:
-            stream = real_streams(container)[1][0]
+            stream = next(iter(real_streams(container)[1]), None)
+            if stream is None:  # a sound track that no decoder here knows
+                return
             if self.span[0] > SEEK_BEYOND_S:
                 container.seek(int(self.span[0] * 1e6))
             begun, form, block = 0.0, None, _Block()

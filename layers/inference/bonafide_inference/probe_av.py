@@ -13,6 +13,14 @@ from bonafide_inference.probe import Refused, over
 
 __all__ = ["probe_av"]
 
+_SHORT = {"mpegts": "ts", "mpegps": "mpg"}
+"""Formats that are not called as their family is."""
+_SUBTYPES = {
+    "mp3": "mpeg", "mp2": "mpeg", "mpg": "mpeg", "ts": "mp2t", "flv": "x-flv", "avi": "x-msvideo",
+    "au": "basic", "caf": "x-caf", "w64": "x-w64", "wv": "x-wavpack", "tta": "x-tta", "ape": "x-ape",
+    "mpc": "x-musepack", "tak": "x-tak", "dsf": "x-dsf", "voc": "x-voc",
+}  # fmt: skip
+"""Media types that are not the format's own name (IANA's where there is one)."""
 DEMUX_BUDGET_S = 8.0
 """How long packets are counted; a file that takes longer keeps its declared duration."""
 
@@ -24,7 +32,7 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
     ------
     Refused
         ``media_limit_exceeded`` (tracks, seconds, pixels), ``unreadable_media`` (nothing decodes),
-        ``unsupported_format`` (neither sound nor video in it).
+        ``unsupported_format`` (neither sound nor video in it), ``unsupported_codec`` (no decoder for it).
     """
     container = _open(path, family, limits)
     with container:
@@ -32,7 +40,7 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
             raise over("tracks", len(container.streams), limits["tracks"])
         video, audio = real_streams(container)
         if not video and not audio:
-            raise Refused("unsupported_format", "The container holds neither sound nor video.")
+            raise _nothing(container)
         for stream in video:
             _check_pixels(stream.width, stream.height, limits)
         declared = _seconds(container.duration, 1e-6)
@@ -41,6 +49,13 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         measured, broken = _walk(container, limits)
     _decode_first(path, family, bool(video))
     return _facts(family, tracks, bool(video), video, container, declared, measured, broken)
+
+
+def _nothing(container: Any) -> Refused:
+    kinds = sorted({stream.type for stream in container.streams} & {"audio", "video"})
+    if not kinds:
+        return Refused("unsupported_format", "The container holds neither sound nor video.")
+    return Refused("unsupported_codec", f"No decoder here knows how the {' and '.join(kinds)} is coded.")
 
 
 def _open(path: str, family: str, limits: dict[str, Any]) -> Any:
@@ -146,15 +161,8 @@ def name_format(family: str, is_video: bool, container: Any, tracks: list[dict[s
             return ("webm", f"{medium}/webm") if webm else ("mkv", f"{medium}/x-matroska")
         case "asf":
             return ("wmv", "video/x-ms-wmv") if is_video else ("wma", "audio/x-ms-wma")
-        case "mpegaudio":
-            short = container.format.name
-            return (
-                short,
-                {"mp3": "audio/mpeg", "aac": "audio/aac", "flac": "audio/flac"}.get(short, "audio/mpeg"),
-            )
-        case "flv":
-            return "flv", "video/x-flv"
-        case "avi":
-            return "avi", "video/x-msvideo"
+        case "mpegaudio" | "ac3":
+            short = "mp2" if tracks[0]["codec"] in ("mp1", "mp2") else str(container.format.name)
         case _:
-            return family, f"{medium}/{family}"
+            short = _SHORT.get(family, family)
+    return short, f"{medium}/{_SUBTYPES.get(short, short)}"

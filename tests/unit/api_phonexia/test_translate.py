@@ -229,6 +229,16 @@ def test_less_than_three_seconds_have_no_deepfake_score(
     assert ("deepfake_detection/0=less_than_3_seconds" in told.notes) == (score is None)
 
 
+def test_a_quiet_half_hour_does_not_silence_a_long_recording(tell: Any) -> None:
+    pieces = [
+        said(SPEECH, llr, evidence=Evidence(values={"speech_s": s})).model_copy(update={"item": f"audio-{n}"})
+        for n, (llr, s) in enumerate(((2.0, 900.0), (2.0, 1.5)))
+    ]
+    assert scores(tell(analysis(media=facts(seconds=3600.0)), *pieces)) == [2.0]
+    silent = tell(analysis(media=facts(seconds=3600.0)), pieces[1])
+    assert scores(silent) == [None]
+
+
 def test_a_result_without_its_findings_still_speaks(tell: Any, phonexia: Any) -> None:
     done = analysis()
     results, _ = fuse(done.operations, [said(SPEECH, 2.0)], MediaKind.AUDIO, POLICIES["default"])

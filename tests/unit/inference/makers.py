@@ -76,7 +76,7 @@ def sound(
     rate = 48000 if codec == "libopus" else rate  # it knows no other that is near
     with av.open(str(path), "w", format=container) as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
-        if codec in ("mp3", "libmp3lame", "aac"):
+        if codec in ("mp3", "libmp3lame", "aac", "wmav2"):
             stream.bit_rate = 64000
         _feed_sound(out, stream, planes, layout, rate)
     return path
