@@ -179,6 +179,7 @@ def test_evidence_is_bounded_and_strongest_first() -> None:
     evidence = fuse_operation(FORGERY, [finding], DEFAULT).evidence
     assert len(evidence.regions) == 20 and evidence.regions[0].score == 0.99
     assert len(evidence.flags) == 1
+    assert {region.model for region in evidence.regions} == {finding.model.name}
 
 
 @given(probabilities, st.floats(0, 0.5), st.sampled_from(sorted(POLICIES)))

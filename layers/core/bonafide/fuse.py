@@ -32,6 +32,7 @@ from bonafide.model import (
     Operation,
     OperationResult,
     Outcome,
+    Region,
     Verdict,
     Voice,
     Weights,
@@ -247,7 +248,7 @@ def _agreed(attributions: Iterable[str | None]) -> str | None:
 def _summary(findings: Sequence[Finding]) -> Evidence:
     """Return the strongest evidence of all findings, bounded so that a row stays small."""
     every = [f.evidence for f in findings]
-    regions = sorted(chain.from_iterable(e.regions for e in every), key=lambda r: -r.score)
+    regions = sorted(chain.from_iterable(map(_regions, findings)), key=lambda r: -r.score)
     segments = sorted(chain.from_iterable(e.segments for e in every), key=lambda s: -(s.llr or 0.0))
     frames = sorted(chain.from_iterable(e.frames for e in every), key=lambda s: -(s.p_fake or 0.0))
     values = {name: value for e in every for name, value in e.values.items()}
@@ -259,6 +260,12 @@ def _summary(findings: Sequence[Finding]) -> Evidence:
         values=values,
         details=_details(e.details for e in every),
     )
+
+
+def _regions(finding: Finding) -> Iterable[Region]:
+    """Return a finding's regions with the name of who drew them."""
+    name = finding.model.name if finding.model else None
+    return (region.model_copy(update={"model": name}) for region in finding.evidence.regions)
 
 
 def _details(every: Iterable[dict[str, JsonValue]]) -> dict[str, JsonValue]:

@@ -203,6 +203,7 @@ class Region(Word):
     height: int
     score: float
     frame: int | None = None
+    model: str | None = Field(None, description="Which model drew it, where those of several stand together.")
 
 
 class Segment(Word):

@@ -74,6 +74,7 @@ def spoken(
     if job.manifest.calibration is None:
         return silent(job, "no_calibrated_score", values)
     found = job.manifest.calibration.apply(raw)
+    job.piece.maps[job.folder] = heat
     return Finding(
         operation=job.manifest.operation, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
         interval=found.interval, artifacts=overlay(job, f"{job.manifest.name}.png", title, heat),

@@ -43,6 +43,8 @@ class Piece:
     def __init__(self, path: str, media: MediaFacts, item: WorkItem, options: Options) -> None:
         self.path, self.media, self.item, self.options = path, media, item, options
         self.bad_packets = 0
+        self.maps: dict[str, NDArray[Any]] = {}
+        """Upright maps (0..1) of the localisers that spoke, by their folders (see `heatmap`)."""
         self._picture: Image.Image | None = None
         self._luma: list[Luma | None] = []
         self._reel: Reel | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["contact_sheet", "heat_overlay", "palette", "residual_spectrum", "spectrogram"]
+__all__ = ["contact_sheet", "heat_overlay", "label_boxes", "palette", "residual_spectrum", "spectrogram"]
 
 _STOPS = np.array([[0, 0, 4], [60, 9, 101], [140, 41, 99], [214, 72, 65], [251, 155, 6], [252, 255, 164]])
 
@@ -31,6 +31,24 @@ def heat_overlay(picture: Image.Image, heat: NDArray[Any], long_side: int = 1280
     weight = (0.75 * np.clip(level * 1.5, 0, 1))[..., None]
     mixed = base * (1 - weight) + palette(0.35 + 0.65 * level).astype(np.float32) * weight
     return Image.fromarray(mixed.astype(np.uint8))
+
+
+_INKS = ("cyan", "magenta", "lime", "orange", "deepskyblue", "white")
+_LINE = 15
+
+
+def label_boxes(image: Image.Image, boxes: Iterable[tuple[str, tuple[float, ...]]]) -> None:
+    """Draw boxes (left, top, right, bottom in pixels) with their labels; each label has an ink of its own."""
+    draw, font, inks = ImageDraw.Draw(image), ImageFont.load_default(12), dict[str, int]()
+    for label, (left, top, right, bottom) in boxes:
+        row = inks.setdefault(label, len(inks))
+        ink = _INKS[row % len(_INKS)]
+        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=ink, width=2)
+        wide = draw.textlength(label, font=font) + 4
+        x = max(0.0, min(left, image.width - wide))  # labels of boxes at one place stand below each other
+        y = max(0.0, min(top + _LINE * row, image.height - _LINE))
+        draw.rectangle((x, y, x + wide, y + _LINE), fill="black")
+        draw.text((x + 2, y), label, fill=ink, font=font)
 
 
 def spectrogram(

@@ -10,6 +10,7 @@ from typing import Any
 
 from bonafide.model import Finding, MediaFacts, Options, Outcome, WorkItem
 
+from bonafide_inference.heatmap import with_heatmap
 from bonafide_inference.models import ModelError, ModelFolder
 from bonafide_inference.piece import Piece
 from bonafide_inference.registry import Detector, Job
@@ -23,15 +24,16 @@ def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
     item = WorkItem.model_validate(args["item"])
     options = Options.model_validate(args["options"])
     piece = Piece(args["path"], media, item, options)
+    folders = [ModelFolder.read(place["path"], shipped=place["shipped"]) for place in args["folders"]]
     findings = []
-    for place in args["folders"]:
-        folder = ModelFolder.read(place["path"], shipped=place["shipped"])
+    for folder in folders:
         job = Job(
             path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
             workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
         )  # fmt: skip
-        findings.append(_clean(_guarded(folder, job).model_dump()))
-    return findings
+        findings.append(_guarded(folder, job))
+    findings = with_heatmap(folders, findings, piece, args["workdir"])
+    return [_clean(finding.model_dump()) for finding in findings]
 
 
 def _clean(value: Any) -> Any:
