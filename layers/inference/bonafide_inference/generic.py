@@ -18,6 +18,7 @@ from bonafide_inference.plug import PictureInput, PicturePreparation, SoundInput
 from bonafide_inference.registry import Job
 
 __all__ = [
+    "STATISTICS",
     "OnnxAudio",
     "OnnxFrames",
     "OnnxImage",
@@ -30,6 +31,10 @@ __all__ = [
 
 LONG_SIDE = 1024
 """Sampled video frames are scaled to this before the model's own resize rule, in pixels."""
+
+
+STATISTICS = ("mean", "std", "megapixels")
+"""What ``ood`` of `OnnxImage` may bound: grey level and its spread at 64 x 64 pixels, and the size."""
 
 
 class OnnxImage:
@@ -195,7 +200,7 @@ def score_of(model: LoadedModel, outputs: list[Any], place: int = 0) -> float:
     values = np.asarray(outputs[names.index(said.name) if said.name else place]).ravel()
     try:
         return said.raw([float(value) for value in values])
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # words, or a dictionary (ai.onnx.ml's ZipMap)
         raise ModelError("model_invalid", str(error)) from error
 
 
@@ -206,11 +211,8 @@ def _llr(model: LoadedModel, score: float) -> float | None:
 
 def _picture_statistics(picture: Image.Image) -> dict[str, float]:
     small = np.asarray(picture.resize((64, 64)), dtype=np.float32)
-    return {
-        "mean": float(small.mean()),
-        "std": float(small.std()),
-        "megapixels": picture.width * picture.height / 1e6,
-    }
+    found = float(small.mean()), float(small.std()), picture.width * picture.height / 1e6
+    return dict(zip(STATISTICS, found, strict=True))
 
 
 def _out_of_distribution(ood: OutOfDistribution | None, statistics: dict[str, float]) -> str | None:
