@@ -7,7 +7,6 @@ not scored: each points one way on one source and the other way on the next (car
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
