@@ -150,3 +150,5 @@ def check(entry: str, wants: dict[str, Any], preparation: dict[str, Any]) -> Non
         prepared.model_validate(preparation)
         if entry == "onnx_map" and isinstance(asked, PictureInput) and asked.fit != "stretch":
             raise ValueError("a map lies over the whole picture: fit must be stretch")
+        if entry != "onnx_image" and isinstance(asked, PictureInput) and asked.grid > 1:
+            raise ValueError("grid belongs to onnx_image")

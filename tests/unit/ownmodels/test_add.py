@@ -84,6 +84,7 @@ def test_without_data_nothing_is_measured(tmp_path: Path) -> None:
         ({"entry": "onnx_map", "input": {"size": 32, "fit": "crop"}}, "stretch"),
         ({"entry": "onnx_audio", "input": {"size": 32}}, "rate_hz"), ({"weather": "fine"}, "weather"),
         ({"media_kinds": ["video"]}, "onnx_image takes image"), ({"title": "a\n# b"}, "title"),
+        ({"entry": "onnx_frames", "input": {"size": 32, "fit": "native", "grid": 2}}, "grid"),
         ({"licence": ""}, "licence"), ({"thresholds": {"region": float("nan")}}, "NaN"),
         ({"ood": {"features": ["mean"], "mean": [1], "std": [0]}}, "ood"),
         ({"ood": {"features": ["age"], "mean": [1], "std": [1]}}, "megapixels"),
