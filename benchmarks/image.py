@@ -104,11 +104,18 @@ def report(judged: list[Judged]) -> bool:
     scored = [j for j in judged if j.delivered.p_fake is not None]
     p = np.array([j.delivered.p_fake or 0.0 for j in scored])
     labels = np.array([j.generated for j in scored], dtype=float)
-    ece = expected_calibration_error(p, labels) if scored else 0.0
+    if not scored:
+        print("nothing is scored, so there is nothing to be wrong about")
+        return worst <= MOST_ALARMS
+    ece = expected_calibration_error(p, labels)
     decided = [j for j in scored if Judged.verdict(j.delivered) in (Verdict.MANIPULATED, Verdict.GENUINE)]
     wrong = sum((Judged.verdict(j.delivered) is Verdict.MANIPULATED) != j.generated for j in decided)
     error = wrong / max(1, len(decided))
-    print(f"scored {len(scored)} of {len(judged)}, ECE among them {ece:.3f}")
+    spread = bootstrap(lambda rows: expected_calibration_error(p[rows], labels[rows]), range(len(p)))
+    print(
+        f"scored {len(scored)} of {len(judged)}, ECE among them {ece:.3f} "
+        f"({spread[0]:.3f}-{spread[1]:.3f} when they are drawn again)"
+    )
     print(f"decided {len(decided)}, error among them {error:.3f}; worst source of photographs {worst:.3f}")
     _risk(p, labels)
     both = [(Judged.verdict(j.delivered), Judged.verdict(j.jpeg85)) for j in judged]

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bonafide_inference.generic import STATISTICS
 from bonafide_inference.models import GENERIC_ENTRIES, Manifest
 from bonafide_inference.registry import discover
 from pydantic import ValidationError
@@ -19,10 +20,13 @@ _KINDS = {
     "onnx_frames": ("video", ["video"]),
     "onnx_audio": ("audio", ["audio", "video"]),
 }
-"""Which function runs an entry, and on what kinds of media, unless the manifest says otherwise."""
+"""Which function runs an entry, and on what kinds of media at most (the manifest may name fewer)."""
 
-_OURS = ("sha256", "type", "promoted", "figures")
+_OURS = ("sha256", "type", "kind", "promoted", "figures")
 """Members that `make model-add` writes; an owner's are ignored, for they cannot be taken on trust."""
+
+_MOST_JSON = 1 << 18
+"""Of model.json in bytes: every analysis reads it, in the index."""
 
 
 class Refused(Exception):
@@ -52,12 +56,16 @@ def complete(place: Path) -> Manifest:
     with open(place / "model.onnx", "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     own = {name: value for name, value in said.items() if name not in _OURS}
-    whole = {"kind": kind, "media_kinds": kinds, "calibration": None} | own
-    whole |= {"type": "learned", "sha256": digest}
+    whole = {"media_kinds": kinds, "calibration": None} | own
+    whole |= {"type": "learned", "kind": kind, "sha256": digest}
     try:
         manifest = Manifest.model_validate(whole)
     except ValidationError as error:
         raise Refused("bad_manifest", "; ".join(_words(one) for one in error.errors())) from error
+    if not set(manifest.media_kinds) <= set(kinds):
+        raise Refused("bad_manifest", f"media_kinds: {entry} takes {', '.join(kinds)}")
+    if manifest.ood and (entry != "onnx_image" or not set(manifest.ood.features) <= set(STATISTICS)):
+        raise Refused("bad_manifest", f"ood: for onnx_image, and of {', '.join(STATISTICS)}")
     if not said.get("source"):
         raise Refused("bad_manifest", "source: say where the weights come from")
     if any(manifest.name == folder.manifest.name for folder in discover(None)):
@@ -66,13 +74,19 @@ def complete(place: Path) -> Manifest:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _MOST_JSON:
+        raise Refused("bad_manifest", f"{path.name} has more than {_MOST_JSON} bytes")
     try:
-        said = json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
+        said = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
+    except (ValueError, OSError, RecursionError) as error:
         raise Refused("bad_manifest", f"{path.name}: {error}") from error
     if not isinstance(said, dict):
         raise Refused("bad_manifest", f"{path.name} is no JSON object")
     return said
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number that JSON knows")
 
 
 def _words(error: Any) -> str:

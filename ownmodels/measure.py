@@ -90,6 +90,7 @@ def measure(folder: ModelFolder, samples: Sequence[Sample]) -> Measured:
     calibration = figures.fit_platt(raw, labels, groups)
     done = Measured(scored, silent, by, calibration)
     done.rows["discrimination"] = _discrimination(raw, labels, groups)
+    done.rows["seconds"] = tuple(float(x) for x in np.percentile([s.seconds for s in scored], (50, 95)))
     done.rows["sources"] = list(_by_source(raw, labels, sources))
     trivial = figures.probe_scores(np.array([one.trivial for one in scored]), labels, fold)
     done.rows["probe_auc"] = (auc(trivial, labels), *_interval(trivial, labels, groups))

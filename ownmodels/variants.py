@@ -7,22 +7,27 @@ from typing import Any
 
 from ownmodels.hostile import cell
 
-__all__ = ["CHANGES", "PICTURES", "SOUND", "vary", "vary_task"]
+__all__ = ["CHANGES", "PICTURES", "SOUND", "VIDEO", "vary", "vary_task"]
 
 PICTURES = ("jpeg_90", "jpeg_70", "half_size", "crop_80")
 SOUND = ("mp3_64k", "telephone_band", "noise_20_db")
-_SECONDS = 60.0
+VIDEO = ("h264_crf_23", "h264_crf_35", "video_half_size", "video_crop_80")
+CHANGES: dict[str, tuple[str, ...]] = {"image": PICTURES, "audio": SOUND, "video": VIDEO}
+"""By kind of detector (`folder` lets no other be)."""
+_SECONDS = {"image": 60.0, "audio": 60.0, "video": 240.0}
+_FRAME_PIXELS = 1920 * 1088
+_MADE = {change: kind for kind, changes in CHANGES.items() for change in changes}
 
 
 def vary(path: Path, name: str, target: Path) -> bool:
     """Write a changed copy of ``path`` to ``target``, in the cell; False if it cannot be decoded."""
     args = {"path": str(path.absolute()), "name": name, "target": str(target.absolute())}
-    return bool(cell().run("vary", args, seconds=_SECONDS, memory_mb=2048)["ok"])
+    return bool(cell().run("vary", args, seconds=_SECONDS[_MADE[name]], memory_mb=2048)["ok"])
 
 
 def vary_task(args: dict[str, Any]) -> bool:
     """In the cell: decode, change, encode."""
-    make = _picture if args["name"] in PICTURES else _sound
+    make = {"image": _picture, "audio": _sound, "video": _video}[_MADE[args["name"]]]
     make(args["path"], args["name"], args["target"])
     return True
 
@@ -98,5 +103,44 @@ def _encode(target: str, sound: Any, rate: int, codec: str, container: str) -> N
         file.mux(stream.encode(None))
 
 
-CHANGES: dict[str, tuple[str, ...]] = {"image": PICTURES, "audio": SOUND, "video": ()}
-"""By kind of detector; video is not changed here, and the card says so."""
+def _video(path: str, name: str, target: str) -> None:
+    """Encode the frames again, at their times and without the sound: a change of frames changes those only.
+
+    A single encoder thread: with several, the pixels depend on the machine.
+    """
+    import av
+    from bonafide_inference.frames import upright
+
+    quality = name.removeprefix("h264_crf_") if name.startswith("h264_crf_") else "18"
+    with av.open(path) as source, av.open(target, "w", format="mp4") as file:
+        track = source.streams.video[0]
+        track.thread_type = "AUTO"
+        aspect = float(track.sample_aspect_ratio or 1)
+        stream: Any = None
+        for frame in source.decode(track):
+            rgb = _framed(upright(frame, _FRAME_PIXELS, aspect), name)
+            if stream is None:
+                options = {"crf": quality, "preset": "veryfast", "threads": "1"}
+                stream = file.add_stream("libx264", rate=track.average_rate or 25, options=options)
+                stream.height, stream.width = rgb.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.time_base = stream.codec_context.time_base = track.time_base
+            made = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            made.pts, made.time_base = frame.pts, track.time_base
+            file.mux(stream.encode(made))
+        file.mux(stream.encode(None))
+
+
+def _framed(rgb: Any, name: str) -> Any:
+    """The frame resized or cropped where ``name`` says so, to even sides (what 4:2:0 can hold)."""
+    import numpy as np
+    from PIL import Image
+
+    if name == "video_half_size":
+        height, width = (max(32, side // 2) for side in rgb.shape[:2])
+        rgb = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+    if name == "video_crop_80":
+        top, left = rgb.shape[0] // 10, rgb.shape[1] // 10
+        rgb = rgb[top : rgb.shape[0] - top, left : rgb.shape[1] - left]
+    height, width = (side // 2 * 2 for side in rgb.shape[:2])
+    return np.ascontiguousarray(rgb[:height, :width])

@@ -22,7 +22,7 @@ GROUPS = {
 }  # fmt: skip
 """Folder → matched group: generated pictures and the photographs nearest to them in content or origin."""
 PER_FOLDER = 90
-VERSIONS, LOOKS = 16, 8
+VERSIONS, LOOKS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Crops:
     """Per picture: folder, group, label (1: generated), whether it may be trained on, and three stacks.
 
     ``trained`` (pictures, `VERSIONS`, n, n, 3) went through random histories; ``delivered`` and ``jpeg85``
-    (pictures, `LOOKS`, n, n, 3) are what a detector sees.
+    (pictures, `LOOKS`, n, n, 3) are what a detector sees; ``trivial`` (pictures, 3) is log pixels, bytes a
+    pixel and whether it is lossless.
     """
 
     folder: NDArray[np.str_]
@@ -40,6 +41,7 @@ class Crops:
     trained: NDArray[np.uint8]
     delivered: NDArray[np.uint8]
     jpeg85: NDArray[np.uint8]
+    trivial: NDArray[np.float64]
 
 
 def load(data: Path, side: int, cache: Path | None = None) -> Crops:
@@ -55,7 +57,7 @@ def load(data: Path, side: int, cache: Path | None = None) -> Crops:
             continue
         values = (
             folder, GROUPS[folder], int(generated), clear, _versions(rgb, side, path.endswith(".png"), rng),
-            crops_of(rgb, side), crops_of(compress(rgb, "JPEG", 85), side),
+            crops_of(rgb, side), crops_of(compress(rgb, "JPEG", 85), side), _trivial(data / path, rgb),
         )  # fmt: skip
         for name, value in zip(columns, values, strict=True):
             columns[name].append(value)
@@ -63,6 +65,11 @@ def load(data: Path, side: int, cache: Path | None = None) -> Crops:
     if cache is not None:
         np.savez(cache, **vars(made))
     return made
+
+
+def _trivial(path: Path, rgb: Picture) -> list[float]:
+    area = rgb.shape[0] * rgb.shape[1]
+    return [float(np.log(area)), path.stat().st_size / area, float(path.suffix == ".png")]
 
 
 def _rows(data: Path) -> list[tuple[str, str, bool, bool]]:

@@ -1,4 +1,4 @@
-"""The small network tried for ``synthetic_image``: native crops, residual or NPR input, torch only."""
+"""The small network tried for ``synthetic_image``: native crops, residual or NPR input, from scratch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["SIDE", "PictureNet", "fit", "scores"]
+__all__ = ["SIDE", "STEPS", "PictureNet", "fit", "scores"]
 
 SIDE = 64
-"""Pixels of a crop; never resized."""
+"""Pixels of the windows that it is trained on, cut from crops; never resized."""
+STEPS = 400
 GAIN = 12.0
 
 
@@ -29,7 +30,7 @@ def residual(crops: Tensor, kind: str) -> Tensor:
 
 
 class PictureNet(nn.Module):
-    """(batch, 3, 64, 64) in 0..1 to the logit of "generated" (batch,); 0.03 M parameters."""
+    """(batch, 3, n, n) in 0..1 to the logit of "generated" (batch,); 0.03 M parameters."""
 
     def __init__(self, kind: str, width: int = 12) -> None:
         super().__init__()
@@ -53,9 +54,9 @@ class PictureNet(nn.Module):
 
 def fit(
     crops: NDArray[np.uint8], labels: NDArray[np.int64], groups: NDArray[np.str_], kind: str,
-    steps: int = 100, batch: int = 32, seed: int = 0,
+    steps: int = STEPS, batch: int = 32, seed: int = 0,
 ) -> PictureNet:  # fmt: skip
-    """Train on (pictures, versions, 64, 64, 3) crops; half of every batch from one matched group."""
+    """Train on (pictures, versions, n, n, 3) crops; both members of every pair are of one matched group."""
     torch.manual_seed(seed)
     rng, net = np.random.default_rng(seed), PictureNet(kind)
     optimiser = torch.optim.AdamW(net.parameters(), 4e-3, weight_decay=1e-2)
@@ -67,8 +68,8 @@ def fit(
         for _ in range(batch // 2):
             group = matched[rng.integers(len(matched))]
             rows += [int(rng.choice(pools[group, y])) for y in (0, 1)]
-        versions = rng.integers(0, crops.shape[1], batch)
-        given = torch.from_numpy(crops[rows, versions]).permute(0, 3, 1, 2).float() / 255
+        windows = np.stack([_window(crops[row, rng.integers(crops.shape[1])], rng) for row in rows])
+        given = torch.from_numpy(windows).permute(0, 3, 1, 2).float() / 255
         if rng.random() < 0.5:
             given = given.flip(3)
         wanted = torch.from_numpy(labels[rows]).float() * 0.9 + 0.05
@@ -78,12 +79,17 @@ def fit(
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 50 == 49:
+        if step % 100 == 99:
             print(f"  {kind} step {step + 1}: loss {float(loss.detach()):.3f}", flush=True)
     return net.eval()
 
 
+def _window(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    down, right = rng.integers(0, crop.shape[0] - SIDE + 1, 2)
+    return crop[down : down + SIDE, right : right + SIDE]
+
+
 @torch.no_grad()
 def scores(net: PictureNet, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean logit of each picture's crops (pictures, crops, 64, 64, 3)."""
+    """Mean logit of each picture's crops (pictures, crops, n, n, 3)."""
     return np.array([float(net(torch.from_numpy(c).permute(0, 3, 1, 2).float() / 255).mean()) for c in crops])

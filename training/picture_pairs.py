@@ -34,7 +34,9 @@ def resize(rgb: Picture, factor: float, how: Image.Resampling = Image.Resampling
 
 
 def postprocess(rgb: Picture, rng: np.random.Generator, least: int = 1) -> Picture:
-    """A random history: perhaps resized (0.55 to 1.5), noisy, compressed (JPEG 60 to 96, WebP), off the grid.
+    """A random history: resized (0.5 to 1.5), blurred, noisy, compressed (JPEG 60 to 100, WebP), cropped.
+
+    Eight of ten are resized: whether a picture was is what a network learns first.
 
     Parameters
     ----------
@@ -44,17 +46,20 @@ def postprocess(rgb: Picture, rng: np.random.Generator, least: int = 1) -> Pictu
         Pixels that the shorter side keeps, if it has them.
     """
     out = rgb
-    if rng.random() < 0.5:
-        factor = float(np.exp(rng.uniform(np.log(0.55), np.log(1.5))))
+    if rng.random() < 0.8:
+        factor = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5))))
         out = resize(out, max(factor, least / min(out.shape[:2])), _FILTERS[rng.integers(3)])
-    if rng.random() < 0.15:
-        noisy = out + rng.normal(0, rng.uniform(0.5, 4), out.shape)
+    if rng.random() < 0.2:
+        soft = ImageFilter.GaussianBlur(rng.uniform(0.2, 1.2))
+        out = np.asarray(Image.fromarray(out).filter(soft))
+    if rng.random() < 0.2:
+        noisy = out + rng.normal(0, rng.uniform(0.5, 5), out.shape)
         out = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
     kind = rng.random()
-    if kind < 0.6:
-        out = compress(out, "JPEG", int(rng.integers(60, 97)))
-    elif kind < 0.7:
-        out = compress(out, "WEBP", int(rng.integers(60, 96)))
+    if kind < 0.7:
+        out = compress(out, "JPEG", int(rng.integers(60, 101)))
+    elif kind < 0.85:
+        out = compress(out, "WEBP", int(rng.integers(60, 100)))
     if min(out.shape[:2]) > least + 8:
         down, right = rng.integers(0, 8, 2)
         out = out[down:, right:]

@@ -51,19 +51,27 @@ half and 1.5 times the size, and a crop. Of an animation the first frame is look
 
 
 def _pixels(figures: dict[str, Any], folds: str, measurements: str) -> str:
-    return f"""## The network that is not shipped
+    return f"""## Networks that are not shipped
 
-`training/picture_net.py`: crops of 64 px in native resolution, residual input (less the 3x3 mean, or
-neighbouring pixel relations), trained on `clear` rows; both classes from one matched group in every batch,
-through the same random history (resize, noise, JPEG, WebP). `clear` groups are held out in turn, the others
-are judged by a network of all `clear` rows; intervals by drawing pictures:
+Tried on native crops of 192 px, both classes from one matched group in every batch and through the same
+random history (resize 0.5 to 1.5 before the crop, blur, noise, JPEG 60 to 100, WebP):
+
+- `mean`, `npr`: a small network from scratch (`training/picture_net.py`; input less the 3x3 mean, or
+  neighbouring pixel relations);
+- `pretrained`: a linear judge of all that EfficientNet-Lite0, trained on ImageNet, sees in the crops
+  (`training/picture_backbone.py`); `best stage`: of the one stage that does best on groups held out
+  *within* those that it is fitted on;
+- `size and format`: a linear judge of pixels, bytes a pixel and format (those of the file as delivered).
+
+Fitted on `clear` rows, and (`ARGS=--unstated`) once more on all rows. Groups are held out in turn; intervals
+by drawing pictures.
 
 {folds}
 
 Best {figures["network_best_auc"]:.2f} ({figures["network_best_group"]}), worst
-{figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}): where it is far from one
-half, on either side, it has learnt which class was sharper in
-training. Two inputs were tried, then it was stopped (decision 0055).
+{figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}). None lies above one half
+on every group, so none speaks (decision 0077). Where one is far below, it has learnt which class was sharper
+in training.
 
 ## Measurements that are shown and not scored
 
@@ -75,7 +83,7 @@ decoder's upsampling leaves the same trace.
 
 `residual-spectrum.png` draws the mean spectrum of the residual. Bright points off the middle are periodic
 patterns: upsampling leaves them, and so do JPEG's grid, demosaicing, fabric and screens. There is no heatmap,
-since there is no score to map.
+since there is no score to map; an owner's model with a `grid` of native crops has one (docs/models).
 """
 
 

@@ -116,6 +116,18 @@ def test_weights_of_the_same_set_are_replaced() -> None:
 # ---- the bucket ---------------------------------------------------------------------------------------
 
 
+def test_weights_of_a_former_calibration_go() -> None:
+    index = own.add(Index(), manifest(), now=NOW)
+    fitted = Weights(
+        operation=Operation.SYNTHETIC_IMAGE, weights={"mine@1.0.0": 1.0, "b@1.0.0": 1.0}, offset=0, limit=4
+    )
+    other = fitted.model_copy(update={"weights": {"c@1.0.0": 1.0, "b@1.0.0": 1.0}})
+    index = own.weigh(own.weigh(index, fitted), other)
+    assert own.add(index, manifest(figures={"auc": 0.8}), now=NOW).weights == (fitted, other)
+    again = manifest(calibration={"kind": "platt", "slope": 2.0, "offset": 0.0})
+    assert own.add(index, again, now=NOW).weights == (other,)
+
+
 def test_an_empty_bucket_and_no_bucket_are_no_models(aws: Aws) -> None:
     aws.use("conclude")
     assert shelf.read() == Index()

@@ -98,6 +98,9 @@ def rows(index: Index) -> list[dict[str, Any]]:
 def add(index: Index, manifest: dict[str, Any], *, now: datetime) -> Index:
     """Add a release; it stands in shadow.
 
+    One that is measured again with the same weights takes the place of the former measurement; fitted
+    weights of its old calibration go, for they were fitted to other numbers.
+
     Raises
     ------
     Conflict
@@ -113,6 +116,9 @@ def add(index: Index, manifest: dict[str, Any], *, now: datetime) -> Index:
     )
     if model.standing.promoted == version:
         raise Conflict(f"{name} {version} is promoted; raise the version, or demote it first.")
+    if known and known.manifest.get("calibration") != manifest.get("calibration"):
+        others = tuple(one for one in index.weights if f"{name}@{version}" not in one.weights)
+        index = index.model_copy(update={"weights": others})
     return _with(index, name, _moved(model, model.standing.model_copy(update={"shadow": version})))
 
 

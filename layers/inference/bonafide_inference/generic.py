@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, FrameScore, MediaFacts, Outcome, Segment
+from bonafide.model import Artifact, Evidence, Finding, FrameScore, MediaFacts, Outcome, Segment
 from numpy.typing import NDArray
 from PIL import Image
 
+from bonafide_inference.localise import overlay
 from bonafide_inference.models import LoadedModel, ModelError, OutOfDistribution, load
 from bonafide_inference.plug import PictureInput, PicturePreparation, SoundInput, SoundPreparation
 from bonafide_inference.registry import Job
+from bonafide_inference.stability import flipped
 
 __all__ = [
+    "STATISTICS",
     "OnnxAudio",
     "OnnxFrames",
     "OnnxImage",
@@ -32,6 +35,12 @@ LONG_SIDE = 1024
 """Sampled video frames are scaled to this before the model's own resize rule, in pixels."""
 
 
+PROBED_LLR = 1.0
+"""|LLR| (nats) from which on a picture's score is put to the stability probe."""
+STATISTICS = ("mean", "std", "megapixels")
+"""What ``ood`` of `OnnxImage` may bound: grey level and its spread at 64 x 64 pixels, and the size."""
+
+
 class OnnxImage:
     """A picture in, a score out."""
 
@@ -40,13 +49,21 @@ class OnnxImage:
         return None if min(media.width or 0, media.height or 0) >= 32 else "too_small"
 
     def score(self, job: Job) -> Finding:
-        """Run the model once on the upright picture."""
+        """Run the model on the upright picture or its crops; probe what would speak clearly."""
         model = load(job.folder)
         picture = job.piece.picture()
         if _too_small(model, picture):
             return _silent(job, "too_small")
         strange = _out_of_distribution(model.manifest.ood, _picture_statistics(picture))
-        return _finding(job, model, [raw_score(model, _tensor(model, picture))], strange)
+        scores = _grid_scores(model, picture)
+        finding = _finding(job, model, scores.ravel().tolist(), strange)
+        if finding.llr is None:
+            return finding
+        if model.manifest.input.get("probe", True) and abs(finding.llr) >= PROBED_LLR:
+            changed = flipped(picture, lambda rgb: _side(model, Image.fromarray(rgb)))
+            if changed:
+                return _unstable(finding, changed)
+        return finding.model_copy(update={"artifacts": _crops_drawn(job, model, scores)})
 
 
 class OnnxFrames:
@@ -100,6 +117,49 @@ class OnnxAudio:
             llr = _llr(model, scores[-1])
             segments.append(Segment(start_s=first, end_s=first + length / rate, llr=llr, channel=job.channel))
         return _finding(job, model, scores, None, segments=tuple(segments))
+
+
+def _grid_scores(model: LoadedModel, picture: Image.Image) -> NDArray[np.float64]:
+    """Raw scores (rows, columns) of the crops that the manifest asks for; (1, 1) of the picture as one."""
+    given = PictureInput.model_validate(model.manifest.input)
+    if given.grid == 1:
+        return np.array([[raw_score(model, _tensor(model, picture))]])
+    columns, rows = ([round(x) for x in _places(side, given)] for side in picture.size)
+    boxes = [[(x, y, x + given.size, y + given.size) for x in columns] for y in rows]
+    return np.array([[raw_score(model, _tensor(model, picture.crop(box))) for box in row] for row in boxes])
+
+
+def _places(side: int, given: PictureInput) -> list[float]:
+    """Where the crops of one side begin: evenly laid, without overlap."""
+    count = max(1, min(given.grid, side // given.size))
+    room = side - given.size
+    return [room / 2] if count == 1 else [room * place / (count - 1) for place in range(count)]
+
+
+def _side(model: LoadedModel, picture: Image.Image) -> bool | None:
+    """Whether the model leans to "fake"; None of a picture that is too small for it."""
+    if _too_small(model, picture):
+        return None
+    llr = _llr(model, float(np.median(_grid_scores(model, picture))))
+    return llr is not None and llr > 0
+
+
+def _unstable(finding: Finding, changed: list[str]) -> Finding:
+    evidence = finding.evidence.model_copy(update={"details": {"stability": {"flipped_by": changed}}})
+    return Finding(
+        operation=finding.operation, outcome=Outcome.INCONCLUSIVE, reason="unstable", evidence=evidence,
+        detail=f"The model changes sides under: {', '.join(changed)}.",
+    )  # fmt: skip
+
+
+def _crops_drawn(job: Job, model: LoadedModel, scores: NDArray[np.float64]) -> tuple[Artifact, ...]:
+    """The picture with each crop's ``p_fake`` laid over its part, if there are several crops."""
+    calibration = model.manifest.calibration
+    if scores.size == 1 or calibration is None:
+        return ()
+    heat = np.array([[calibration.apply(float(value)).p_fake for value in row] for row in scores])
+    name = f"{model.manifest.name}-crops.png"
+    return overlay(job, name, f"{model.manifest.title}: each crop on its own (yellow: most)", heat)
 
 
 def _tensor(model: LoadedModel, picture: Image.Image) -> NDArray[np.float32]:
@@ -195,7 +255,7 @@ def score_of(model: LoadedModel, outputs: list[Any], place: int = 0) -> float:
     values = np.asarray(outputs[names.index(said.name) if said.name else place]).ravel()
     try:
         return said.raw([float(value) for value in values])
-    except (ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError) as error:  # words, or a dictionary (ai.onnx.ml's ZipMap)
         raise ModelError("model_invalid", str(error)) from error
 
 
@@ -206,11 +266,8 @@ def _llr(model: LoadedModel, score: float) -> float | None:
 
 def _picture_statistics(picture: Image.Image) -> dict[str, float]:
     small = np.asarray(picture.resize((64, 64)), dtype=np.float32)
-    return {
-        "mean": float(small.mean()),
-        "std": float(small.std()),
-        "megapixels": picture.width * picture.height / 1e6,
-    }
+    found = float(small.mean()), float(small.std()), picture.width * picture.height / 1e6
+    return dict(zip(STATISTICS, found, strict=True))
 
 
 def _out_of_distribution(ood: OutOfDistribution | None, statistics: dict[str, float]) -> str | None:

@@ -62,6 +62,12 @@ class OutOfDistribution(BaseModel):
     std: tuple[float, ...] = ()
     limit: float = 6.0
 
+    @model_validator(mode="after")
+    def _aligned(self) -> OutOfDistribution:
+        if not len(self.features) == len(self.mean) == len(self.std) or min(self.std, default=1) <= 0:
+            raise ValueError("a mean and a deviation above 0 belong to every feature")
+        return self
+
 
 class Manifest(BaseModel):
     """``model.json``: all that the registry, the catalogue and a reader need to know of a detector."""
@@ -69,8 +75,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     name: str = Field(pattern="^[a-z0-9][a-z0-9_]{0,39}$")
-    title: str
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    title: str = Field(pattern=r"^[^\x00-\x1f\x7f]{1,160}$")
+    version: str = Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9}){2}$")
     operation: Operation
     type: Literal["rule", "learned"]
     kind: DetectorKind
@@ -86,7 +92,7 @@ class Manifest(BaseModel):
     thresholds: dict[str, float] = {}
     ood: OutOfDistribution | None = None
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Of model.onnx.")
-    licence: str
+    licence: str = Field(min_length=1)
     data: str
     source: str | None = Field(None, description="Where the weights come from.")
     figures: dict[str, float | int | str | None] = Field({}, description="Measured; see the card.")

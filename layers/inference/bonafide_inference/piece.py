@@ -265,7 +265,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         deep = np.nan_to_num(np.asarray(image, dtype=np.float32))
         most = float(deep.max(initial=0.0))
-        scale = (255.0 if most <= 1 else 1.0) if image.mode == "F" else (1 / 257 if most > 255 else 1.0)
+        deeper = most > 255 or image.mode.startswith("I;16")  # however dark it is
+        scale = (255.0 if most <= 1 else 1.0) if image.mode == "F" else (1 / 257 if deeper else 1.0)
         grey = np.clip(np.rint(deep * scale), 0, 255).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")
     return image.convert("RGB")

@@ -27,6 +27,7 @@ class PictureInput(_Said):
 
     ``fit``: ``stretch`` to the square; ``crop`` resizes the shorter side to ``resize`` (default ``size``) and
     takes the centre; ``native`` takes the centre without any resize, and a smaller picture is ``too_small``.
+    With a ``grid`` above 1 `native` takes crops all over the picture, and their median.
     """
 
     size: Side
@@ -35,6 +36,8 @@ class PictureInput(_Said):
     resize: Side | None = Field(None, description="`crop` only: the shorter side before the crop, in pixels.")
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
     channels: Literal["rgb", "bgr"] = "rgb"
+    grid: int = Field(1, ge=1, le=8, description="`onnx_image`, `native`: at most so many crops a side.")
+    probe: bool = Field(True, description="`onnx_image`: re-score under changes; what flips is unstable.")
     fps: float = Field(2.0, gt=0, le=30, description="`onnx_frames` only: frames sampled a second.")
     most_frames: int = Field(32, ge=1, le=240, description="`onnx_frames` only: spread over the piece.")
 
@@ -42,6 +45,8 @@ class PictureInput(_Said):
     def _crop_fits(self) -> PictureInput:
         if self.resize is not None and (self.fit != "crop" or self.resize < self.size):
             raise ValueError("resize belongs to fit crop, and is not below size")
+        if self.grid > 1 and self.fit != "native":
+            raise ValueError("grid belongs to fit native")
         return self
 
 
@@ -145,3 +150,5 @@ def check(entry: str, wants: dict[str, Any], preparation: dict[str, Any]) -> Non
         prepared.model_validate(preparation)
         if entry == "onnx_map" and isinstance(asked, PictureInput) and asked.fit != "stretch":
             raise ValueError("a map lies over the whole picture: fit must be stretch")
+        if entry != "onnx_image" and isinstance(asked, PictureInput) and asked.grid > 1:
+            raise ValueError("grid belongs to onnx_image")

@@ -56,10 +56,13 @@ CHANGES: dict[str, Callable[[Picture], Picture]] = {
 """Name for people → change of uint8 (height, width, 3)."""
 
 
-def flipped(picture: Image.Image, answer: Callable[[Picture], Answer]) -> list[str]:
-    """Names of the `CHANGES` under which ``answer`` (pure, of uint8 RGB) differs from that of the picture."""
+def flipped(picture: Image.Image, answer: Callable[[Picture], Answer | None]) -> list[str]:
+    """Names of the `CHANGES` under which ``answer`` (pure, of uint8 RGB) differs from that of the picture.
+
+    Where it answers None (what is left of the picture is too small, say) nothing has flipped.
+    """
     left, top = max(0, picture.width - _SIDE) // 2, max(0, picture.height - _SIDE) // 2
     box = (left, top, min(picture.width, left + _SIDE), min(picture.height, top + _SIDE))
     rgb = np.asarray(picture.crop(box))
     before = answer(rgb)
-    return [name for name, change in CHANGES.items() if answer(change(rgb)) != before]
+    return [name for name, change in CHANGES.items() if answer(change(rgb)) not in (before, None)]

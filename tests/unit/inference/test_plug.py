@@ -6,16 +6,18 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from bonafide.model import Outcome
+from bonafide.model import Finding, Outcome
 from bonafide_inference.generic import picture_tensor, window_tensor
-from bonafide_inference.plug import Output, SoundInput
+from bonafide_inference.plug import Output, PictureInput, SoundInput
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.inference import makers
 from tests.unit.inference.test_models import ask, folder, mean_model
+from tests.unit.ownmodels.making import graph, out
 
 LOGITS = st.lists(st.floats(-20, 20), min_size=2, max_size=6)
 
@@ -112,3 +114,59 @@ def test_frames_of_a_video_are_scored(tmp_path: Path) -> None:
     assert len(found.evidence.frames) == 3 and all(
         frame.p_fake is not None for frame in found.evidence.frames
     )
+
+
+def detail_model() -> bytes:
+    """A model whose score is the mean step from pixel to pixel."""
+    kernel = onnx.numpy_helper.from_array(np.full((1, 3, 1, 2), [1 / 3, -1 / 3], np.float32), "k")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "k"], ["d"]),
+        onnx.helper.make_node("Abs", ["d"], ["a"]),
+        onnx.helper.make_node("ReduceMean", ["a"], ["score"], keepdims=0),
+    ]
+    return graph(nodes, [out()], weights=[kernel])
+
+
+def checks(tmp_path: Path, **wants: object) -> Finding:
+    """What a model of detail says of a board of single pixels, in which half the size leaves nothing."""
+    board = np.indices((96, 96)).sum(axis=0) % 2 * 255
+    path = tmp_path / "board.png"
+    path.write_bytes(makers.picture("PNG", Image.fromarray(board.astype(np.uint8)).convert("RGB")))
+    calibration = {"kind": "platt", "slope": 4.0, "offset": -2.0}
+    given = {"size": 32, "fit": "native"} | wants
+    folder(tmp_path / "models", detail_model(), input=given, calibration=calibration)
+    return ask(tmp_path, path, tmp_path / "models")
+
+
+def test_what_a_change_of_size_turns_round_is_unstable(tmp_path: Path) -> None:
+    found = checks(tmp_path)
+    assert (found.outcome, found.reason, found.llr) == (Outcome.INCONCLUSIVE, "unstable", None)
+    flips = found.evidence.details["stability"]["flipped_by"]
+    assert "half size" in flips and "JPEG 95" not in flips and "half size" in (found.detail or "")
+    assert found.evidence.values["raw_score"] == 1
+
+
+def test_an_owner_may_leave_the_probe_out(tmp_path: Path) -> None:
+    assert checks(tmp_path, probe=False).llr == pytest.approx(2)
+
+
+def test_a_grid_of_crops_has_a_map(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (100, 70), "black")
+    picture.paste("white", (60, 0, 100, 70))
+    path = tmp_path / "x.png"
+    path.write_bytes(makers.picture("PNG", picture))
+    calibration = {"kind": "platt", "slope": 9.0, "offset": -4.0}
+    wants = {"size": 32, "fit": "native", "grid": 8}
+    folder(tmp_path / "models", mean_model([1, 3, 32, 32]), input=wants, calibration=calibration)
+    found = ask(tmp_path, path, tmp_path / "models")
+    assert found.evidence.values["windows"] == 6 and found.llr == pytest.approx(9 * 6 / 32 - 4)
+    (drawn,) = found.artifacts
+    with Image.open(tmp_path / drawn.name) as shown:
+        assert shown.size == (100, 70)
+        left, right = shown.convert("RGB").getpixel((10, 35)), shown.convert("RGB").getpixel((90, 35))
+    assert sum(right) > sum(left) + 200
+
+
+def test_a_grid_wants_native_crops(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="native"):
+        PictureInput(size=32, grid=2)

@@ -182,6 +182,11 @@ class TestOddFiles:
         shown = np.asarray(self.picture(tmp_path / "x", makers.picture(form, Image.fromarray(deep))))
         assert np.abs(shown[..., 0] - deep / 257.0).max() <= 1
 
+    def test_a_dark_one_of_sixteen_bits_stays_dark(self, tmp_path: Path) -> None:
+        deep = np.full((128, 128), 200, np.uint16)
+        shown = self.picture(tmp_path / "x", makers.picture("PNG", Image.fromarray(deep)))
+        assert shown.getextrema() == ((1, 1),) * 3
+
     def test_floating_point(self, tmp_path: Path) -> None:
         deep = np.linspace(0, 1, 128 * 128, dtype=np.float32).reshape(128, 128)
         shown = np.asarray(self.picture(tmp_path / "x", makers.picture("TIFF", Image.fromarray(deep))))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.unit.inference import makers
-from training.picture_folds import Fold, carries, table
+from training.picture_crops import Crops
+from training.picture_folds import Fold, carries, splits, table
 from training.picture_pairs import compress, postprocess, reconstruct, resize, self_blended
 from training.synthetic_image import LLR_MOST, Counts, camera_table
 
@@ -76,11 +77,79 @@ def test_a_camera_record_weighs_what_was_counted_and_no_more_than_the_cap() -> N
     assert against["llr"] == 0, "a record never accuses"
 
 
-def test_a_network_has_to_carry_over_everywhere() -> None:
-    def fold(kind: str, low: float) -> Fold:
-        return Fold(kind, "flux", 10, 10, (low + 0.1, low, low + 0.2), (low + 0.1, low, low + 0.2))
+def fold(kind: str, low: float, rows: str = "clear") -> Fold:
+    return Fold(kind, rows, "flux", 10, 10, (low + 0.1, low, low + 0.2), (low + 0.1, low, low + 0.2))
 
+
+def test_a_network_has_to_carry_over_everywhere() -> None:
     assert carries([fold("mean", 0.6), fold("mean", 0.55)])
-    assert not carries([fold("mean", 0.9), fold("mean", 0.49), fold("npr", 0.3)])
+    assert not carries([fold("mean", 0.9), fold("mean", 0.49), fold("npr", 0.3), fold("npr", 0.6)])
     assert not carries([])
-    assert "| npr | flux | 10 | 10 | 0.40 (0.30–0.50) |" in table([fold("npr", 0.3)])
+
+
+def test_what_carries_is_judged_on_every_group_and_is_no_control() -> None:
+    assert not carries([fold("size and format", 0.9)])
+    assert not carries([fold("mean", 0.9), fold("npr", 0.3), fold("npr", 0.3)]), "one of two groups"
+
+
+def test_the_table_says_what_was_fitted_on_what() -> None:
+    assert "| npr | all | flux | 10 | 10 | 0.40 (0.30–0.50) |" in table([fold("npr", 0.3, "all")])
+
+
+def crops(groups: list[str], labels: list[int], clear: list[bool]) -> Crops:
+    count, rng = len(groups), np.random.default_rng(3)
+    stacks = {
+        name: rng.integers(0, 256, (count, 2, 96, 96, 3), np.uint8)
+        for name in ("trained", "delivered", "jpeg85")
+    }
+    return Crops(
+        folder=np.array(groups), group=np.array(groups), label=np.array(labels), clear=np.array(clear),
+        trivial=rng.normal(size=(count, 3)), **stacks,
+    )  # fmt: skip
+
+
+def test_a_group_is_never_judged_by_what_was_fitted_on_it() -> None:
+    held = crops(["a", "a", "b", "b", "c", "c"], [0, 1] * 3, [True] * 4 + [False] * 2)
+    made = [(rows, outside, set(held.group[inside])) for rows, inside, outside in splits(held, True)]
+    assert made == [
+        ("clear", ["a"], {"b"}), ("clear", ["b"], {"a"}), ("clear", ["c"], {"a", "b"}),
+        ("all", ["a"], {"b", "c"}), ("all", ["b"], {"a", "c"}), ("all", ["c"], {"a", "b"}),
+    ]  # fmt: skip
+    assert [rows for rows, _, _ in splits(held, False)] == ["clear"] * 3
+
+
+class TestPretrained:
+    """Only where torch is (requirements/train.txt)."""
+
+    def test_the_stage_that_carries_within_is_chosen(self) -> None:
+        pytest.importorskip("torch")
+        from training.picture_backbone import STAGES, best_stage, columns, judge
+
+        rng = np.random.default_rng(2)
+        labels, groups = np.arange(60) % 2, np.array(list("abc")).repeat(20)
+        seen = rng.normal(size=(60, 2, 2 * sum(STAGES))).astype(np.float32)
+        seen[:, :, columns(2)] += 0.8 * labels[:, None, None]
+        seen[:, :, columns(6)] += labels[:, None, None] * np.where(groups == "a", 3, -3)[:, None, None]
+        assert best_stage(seen, seen, labels, groups) == 2
+        said = judge(seen, labels, 2)(seen[:, :, columns(2)]).mean(axis=1)
+        assert said[labels == 1].min() > said[labels == 0].max()
+
+    def test_what_it_sees_does_not_depend_on_the_batch(self) -> None:
+        torch = pytest.importorskip("torch")
+        from training.picture_backbone import STAGES, Backbone, describe
+
+        torch.manual_seed(1)
+        net, given = Backbone().eval(), crops(["a"] * 3, [0] * 3, [True] * 3).trained[:, 0]
+        found = describe(net, given)
+        assert found.shape == (3, 2 * sum(STAGES))
+        assert np.allclose(describe(net, given[1:2])[0], found[1], atol=1e-4)
+
+    def test_a_small_network_learns_what_is_to_be_seen(self) -> None:
+        pytest.importorskip("torch")
+        from training.picture_net import fit, scores
+
+        held = crops(["a"] * 12, [0, 1] * 6, [True] * 12)
+        flat = held.trained // 16 + 120
+        given = np.where(held.label[:, None, None, None, None] == 1, held.trained, flat)
+        found = scores(fit(given, held.label, held.group, "mean", steps=20), given)
+        assert found[held.label == 1].min() > found[held.label == 0].max()

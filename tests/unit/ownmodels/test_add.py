@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ownmodels import material, measure
 from ownmodels.__main__ import prepare
 from ownmodels.folder import Refused, complete
+from ownmodels.variants import PICTURES, SOUND, VIDEO
 from tests.unit.ownmodels import making
 
 
@@ -81,12 +83,50 @@ def test_without_data_nothing_is_measured(tmp_path: Path) -> None:
         ({"output": {"meaning": "vibes"}}, "meaning"), ({"output": {"index": -5}}, "index"),
         ({"entry": "onnx_map", "input": {"size": 32, "fit": "crop"}}, "stretch"),
         ({"entry": "onnx_audio", "input": {"size": 32}}, "rate_hz"), ({"weather": "fine"}, "weather"),
+        ({"media_kinds": ["video"]}, "onnx_image takes image"), ({"title": "a\n# b"}, "title"),
+        ({"entry": "onnx_frames", "input": {"size": 32, "fit": "native", "grid": 2}}, "grid"),
+        ({"licence": ""}, "licence"), ({"thresholds": {"region": float("nan")}}, "NaN"),
+        ({"ood": {"features": ["mean"], "mean": [1], "std": [0]}}, "ood"),
+        ({"ood": {"features": ["age"], "mean": [1], "std": [1]}}, "megapixels"),
+        ({"data": "x" * (1 << 18)}, "bytes"),
     ],
 )  # fmt: skip
 def test_a_bad_manifest_is_refused_by_member(tmp_path: Path, changes: dict, said: str) -> None:
     with pytest.raises(Refused) as caught:
         complete(making.model(tmp_path, **changes))
     assert caught.value.reason == "bad_manifest" and said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "said", [b"[" * 100_000, b"[]", b"\xff{}", b"{"], ids=["deep", "list", "no text", "cut"]
+)
+def test_what_is_no_manifest_is_refused(tmp_path: Path, said: bytes) -> None:
+    (making.model(tmp_path) / "model.json").write_bytes(said)
+    with pytest.raises(Refused) as caught:
+        complete(tmp_path)
+    assert caught.value.reason == "bad_manifest"
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "kind", "changes"),
+    [
+        (making.heard, making.recordings, "audio", SOUND), (making.watched, making.clips, "video", VIDEO),
+        (making.mapped, making.pictures, "image", PICTURES),
+    ],
+)  # fmt: skip
+def test_every_kind_of_model_is_measured(
+    model: Callable[[Path], Path], data: Callable[[Path], Path], kind: str, changes: tuple[str, ...],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Each entry of the generic ones, for another operation, over media of its kind."""
+    monkeypatch.setattr(measure, "MOST_CHANGED", 2)
+    samples = material.read(data(tmp_path / "data"))
+    made, measured = prepare(model(tmp_path / "own"), tmp_path / "made", samples)
+    assert made.kind == kind and measured is not None and len(measured.scored) == len(samples)
+    assert made.figures["auc"] > 0.8 and made.figures["held_out_by"] == "source"
+    assert [row["change"] for row in measured.rows["changes"]] == list(changes)
+    assert all(row["files"] == 4 and row["auc"] > 0.8 for row in measured.rows["changes"])
+    assert "with its decoding" in (tmp_path / "made" / "card.md").read_text()
 
 
 @pytest.mark.parametrize(("gone", "reason"), [("model.json", "no_manifest"), ("model.onnx", "no_weights")])

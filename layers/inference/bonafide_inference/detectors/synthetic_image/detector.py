@@ -132,6 +132,6 @@ def _spectrum(job: Job, parts: list[Any]) -> tuple[Artifact, ...]:
         return ()
     name = "residual-spectrum.png"
     path = os.path.join(job.workdir, name)
-    residual_spectrum(levels).save(path)
+    residual_spectrum(levels).save(path, compress_level=1)
     title = "Spectrum of the residual (bright points off the middle: periodic patterns; not scored)"
     return (Artifact(name=name, media_type="image/png", title=title, path=path),)

@@ -7,9 +7,9 @@ not scored: each points one way on one source and the other way on the next (car
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -121,12 +121,11 @@ def _residual(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 def _period_two(green: NDArray[np.float32]) -> float:
     """Peak at half the sampling rate of the means along diagonals, over the peaks at 1/8, 2/8 and 3/8."""
     strength = np.abs(_residual(green))
-    rows, columns = strength.shape
-    side = min(rows, columns) // 8 * 8
-    line = np.zeros(side)
-    for shift in range(side):  # every diagonal of the torus: equal length for all
-        index = np.arange(side)
-        line[shift] = strength[index, (index + shift) % side].mean()
+    side = min(strength.shape) // 8 * 8
+    torus = np.tile(strength[:side, :side], 2)
+    steps = (torus.strides[0] + torus.strides[1], torus.strides[1])
+    diagonals = as_strided(torus, (side, side), steps, writeable=False)  # all of equal length
+    line = diagonals.mean(axis=0, dtype=np.float64)
     power = np.abs(np.fft.rfft(line - line.mean()))
     step = side // 8
     other = max(float(power[k * step]) for k in (1, 2, 3))
@@ -169,8 +168,8 @@ def spectrum(found: list[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
     Peaks off the middle are periodic patterns: upsampling leaves them, and so do JPEG's grid, demosaicing,
     fabric and screens. None when no crop is whole.
     """
-    whole: list[Any] = [crop.mean(axis=-1, dtype=np.float32) for crop in found]
-    whole = [plane for plane in whole if plane.shape == (SIDE, SIDE)]
+    square = [crop for crop in found if crop.shape[:2] == (SIDE, SIDE)]
+    whole = [crop @ np.full(3, 1 / 3, np.float32) for crop in square]
     if not whole:
         return None
     window = np.hanning(SIDE)[:, None] * np.hanning(SIDE)[None, :]
