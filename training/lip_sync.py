@@ -24,7 +24,7 @@ from bonafide_inference.detectors.lip_sync.measure import (
     envelope,
     synchrony,
 )
-from bonafide_inference.faces import follow_burst
+from bonafide_inference.faces import follow, follow_burst
 from bonafide_inference.frames import Stretch, read_reel
 from bonafide_inference.vad import FRAME, Vad
 from numpy.typing import NDArray
@@ -94,8 +94,9 @@ def _speaker(clip: Clip) -> Speaker | None:
     if not len(frames) or float((Vad().feed(frames) > 0.5).mean()) < LEAST_SPEECH:
         return None
     reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=LONGEST_S))
+    tracks = follow(reel.frames).tracks
     for burst in reel.bursts:
-        track = follow_burst(burst)
+        track = follow_burst(burst, reel.frames, tracks)
         lips = lips_of(burst, track) if track else None
         if lips is not None:
             return Speaker(clip, lips, sound, begun)

@@ -49,7 +49,8 @@ def clips(data: Path) -> Iterator[Clip]:
         found = follow(reel.frames)
         if not found.tracks:
             continue
-        seen = measure(reel.frames, reel.bursts, found, [follow_burst(burst) for burst in reel.bursts])
+        through = [follow_burst(burst, reel.frames, found.tracks) for burst in reel.bursts]
+        seen = measure(reel.frames, reel.bursts, found, through)
         folder = "/".join(row["path"].split("/")[1:3])
         sides = [face.side for face in found.tracks[0].faces]
         grey = reel.frames[0].rgb.mean(-1)
