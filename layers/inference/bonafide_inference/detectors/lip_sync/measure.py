@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BAND_HZ",
     "MAX_LAG_S",
     "NEAR_S",
     "STEP_S",

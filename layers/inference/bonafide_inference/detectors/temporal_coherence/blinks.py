@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Blinks", "blinks", "lids"]
 
-STEP_S = 0.075
+STEP_S = 0.1
 """Eyes are looked at so often: a blink takes 0.1 to 0.4 s."""
 LEAST_EYE_PX = 9.0
 OPEN_QUANTILE, SHUT = 85, 0.6
@@ -48,7 +48,7 @@ def lids(burst: Burst, track: FaceTrack) -> NDArray[np.float64]:
     rows: list[tuple[float, float]] = []
     for face, found in zip(track.faces, track.meshes, strict=True):
         wide = [float(np.linalg.norm(found.points[a, :2] - found.points[b, :2])) for a, b in EYES]
-        if (rows and face.time_s < rows[-1][0] + STEP_S * 0.99) or min(wide) < LEAST_EYE_PX:
+        if (rows and face.time_s < rows[-1][0] + STEP_S * 0.99) or max(wide) < LEAST_EYE_PX:
             continue
         rows.append((face.time_s, eye_opening(burst.frames[face.frame].rgb, found)))
     return np.array(rows, np.float64).reshape(-1, 2)
