@@ -1,8 +1,8 @@
-"""Accuracy of the operations on video: per operation and source, beside trivial variables and softness.
+"""Accuracy of the operations on video: per operation and source of fakes, beside what has learnt nothing.
 
-Every shipped detector of kind video runs on the material's clips as in production; what it scores is
-judged. Nothing is fitted here: a detector whose card says that it was trained on a source of these is
-marked there.
+Every shipped detector of kind video runs on the material's clips as in production, and nothing is fitted
+here: no detector was trained on any fake of these, and genuine sources that one was trained on are left out
+of its row. A model without a calibrated score is judged by what it measured (no verdict rests on that).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bonafide.model import MediaFacts, Operation, Options, WorkItem
@@ -21,68 +21,91 @@ from bonafide_inference.inspect import inspect
 from bonafide_inference.registry import discover, wanted
 from bonafide_inference.runner import run_item_task
 
-from benchmarks.report import Table, note
-from benchmarks.video_faces import measured
+from benchmarks.report import Table
+from training.clips import either, figure
 from training.metrics import auc, bootstrap
 from training.presentation_attack import SOFT, replays
 
-__all__ = ["accuracy", "liveness"]
+if TYPE_CHECKING:
+    from benchmarks.video import Kept
 
-LONGEST_S = 20.0
+__all__ = ["JUDGED", "accuracy", "by_source", "liveness"]
+
 SKIPPED = frozenset({Operation.FILE_FORENSICS, Operation.KNOWN_FAKE_SEARCH})
 """They answer by facts, not by scores."""
-TRIVIAL = ("seconds", "side", "rate", "bytes_per_pixel", "softness")
+TRIVIAL = ("seconds", "side", "rate", "bytes_per_pixel")
+ROUNDS = 200
 
 
-@dataclass
-class Judged:
-    """One clip: its source, whether it is genuine, each model's answer, and trivial variables."""
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked: the value it measured (``llr`` where it has a score), of which fakes.
 
-    source: str
-    genuine: bool
-    llr: dict[str, float] = field(default_factory=dict)
-    answers: dict[str, str] = field(default_factory=dict)
-    trivial: dict[str, float] = field(default_factory=dict)
-    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ``trained``: genuine sources that it has seen. ``sign``: -1 where less means fake.
+    """
+
+    model: str
+    value: str
+    fakes: tuple[str, ...]
+    trained: tuple[str, ...] = ()
+    sign: int = 1
 
 
-def accuracy(data: Path, per_source: int) -> list[Table]:
-    """Answers and scores by source, and AUC by operation, of at most ``per_source`` clips a source."""
+FACES = ("faceswap", "reenactment", "lipsync")
+JUDGED = (
+    Question("face_manipulation_video", "raw_score", FACES, ("genuine/driving", "genuine/intel")),
+    Question("synthetic_video", "detail", ("generated", "lipsync")),
+    Question("synthetic_video", "still_noise", ("generated", "lipsync")),
+    Question("temporal_coherence", "jitter", FACES),
+    Question("temporal_coherence", "drift", FACES),
+    Question("temporal_coherence", "flicker", FACES),
+    Question("temporal_coherence", "blinks_per_minute", FACES, sign=-1),
+    Question("lip_sync", "raw_score", ("lipsync",)),
+)
+
+
+def accuracy(data: Path, kept: Kept, per_source: int, seconds: float) -> list[Table]:
+    """False alarms and answers by source, and figures by question and source, of the clips measured."""
     with open(data / "SOURCES.csv", newline="", encoding="utf-8") as file:
         rows = sorted(
             (r for r in csv.DictReader(file) if r["path"].startswith("video/")), key=lambda r: r["path"]
         )
-    judged: list[Judged] = []
+    judged: list[dict[str, Any]] = []
     for source in dict.fromkeys("/".join(row["path"].split("/")[1:3]) for row in rows):
-        note(source)
         mine = [row for row in rows if row["path"].startswith(f"video/{source}/")]
-        judged += [_judge(data / row["path"], source, row["label"] == "genuine") for row in mine[:per_source]]
-    seen = [(one.source, one.genuine, one.values) for one in judged]
-    return [_answers(judged), _aucs(judged), measured(seen)]
+        some = [
+            {"source": source, "genuine": row["label"] == "genuine"}
+            | kept.get(f"{row['path']}, {seconds:g} s", lambda: _judge(data / row["path"], seconds))  # noqa: B023
+            for row in mine[:per_source]
+        ]
+        judged += some
+        print(_line(source, some), flush=True)
+    return [_answers(judged), by_source(judged)]
 
 
-def _judge(path: Path, source: str, genuine: bool) -> Judged:
+def _judge(path: Path, seconds: float) -> dict[str, Any]:
+    """Each model's answer, score and measurements of a clip, and trivial variables of it."""
     media = inspect(str(path))
     if not isinstance(media, MediaFacts):
-        return Judged(source, genuine, answers={"inspect": media.code})
+        return {"answers": {"inspect": media.code}, "llr": {}, "values": {}, "trivial": {}}
     every = (Operation(d["operation"]) for d in catalogue() if d["kind"] == "video")
     wishes = tuple(dict.fromkeys(operation for operation in every if operation not in SKIPPED))
     item = WorkItem(id="video-0", detector="video", operations=wishes)
-    options, folders = Options(visualize=False, end_s=LONGEST_S), wanted(media, item)
+    options, folders = Options(visualize=False, end_s=seconds), wanted(media, item)
     with tempfile.TemporaryDirectory() as workdir:
         findings = run_item_task({
             "path": str(path), "workdir": workdir, "media": media.model_dump(mode="json"),
             "item": item.model_dump(mode="json"), "options": options.model_dump(mode="json"),
             "folders": [{"path": f.path, "shipped": f.shipped} for f in folders],
         })  # fmt: skip
-    found = Judged(source, genuine, trivial=_trivial(path, media))
-    for folder, finding in zip(folders, findings, strict=True):
-        name = folder.manifest.name
-        found.answers[name] = finding["reason"] or "scored"
-        found.values[name] = finding["evidence"]["values"]
-        if finding["llr"] is not None:
-            found.llr[name] = finding["llr"]
-    return found
+    names = [folder.manifest.name for folder in folders]
+    pairs = list(zip(names, findings, strict=True))
+    return {
+        "answers": {name: finding["reason"] or "scored" for name, finding in pairs},
+        "llr": {name: finding["llr"] for name, finding in pairs if finding["llr"] is not None},
+        "values": {name: finding["evidence"]["values"] for name, finding in pairs},
+        "trivial": _trivial(path, media),
+    }
 
 
 def _trivial(path: Path, media: MediaFacts) -> dict[str, float]:
@@ -100,45 +123,76 @@ def _trivial(path: Path, media: MediaFacts) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _answers(judged: list[Judged]) -> Table:
+def _line(source: str, clips: list[dict[str, Any]]) -> str:
+    """What is printed of a source as soon as it is measured."""
+    count = {
+        name: sum(clip["answers"].get(name) == "scored" for clip in clips) for name in clips[0]["answers"]
+    }
+    said = ", ".join(f"{name} {n}" for name, n in count.items() if n)
+    return f"{source}: {len(clips)} clips measured; scored: {said or 'none'}"
+
+
+def _answers(judged: list[dict[str, Any]]) -> Table:
     table = Table(
-        "Answers by source", ("source", "genuine", "model", "clips", "scored", "p > 0.5", "p > 0.85", "else")
+        "Answers by source (genuine ones: false alarms)",
+        ("source", "genuine", "model", "clips", "scored", "p > 0.5", "p > 0.85", "else"),
     )
-    for source in dict.fromkeys(one.source for one in judged):
-        mine = [one for one in judged if one.source == source]
-        for model in dict.fromkeys(name for one in mine for name in one.answers):
-            llrs = [one.llr[model] for one in mine if model in one.llr]
-            words = sorted({one.answers.get(model, "-") for one in mine} - {"scored"})
+    for source in dict.fromkeys(one["source"] for one in judged):
+        mine = [one for one in judged if one["source"] == source]
+        for model in dict.fromkeys(name for one in mine for name in one["answers"]):
+            llrs = [one["llr"][model] for one in mine if model in one["llr"]]
+            words = sorted({one["answers"].get(model, "-") for one in mine} - {"scored"})
             table.rows.append((
-                source, "yes" if mine[0].genuine else "no", model, len(mine), len(llrs),
+                source, "yes" if mine[0]["genuine"] else "no", model, len(mine), len(llrs),
                 sum(x > 0 for x in llrs), sum(x > 1.7346 for x in llrs), ", ".join(words) or "-",
             ))  # fmt: skip
     return table
 
 
-def _aucs(judged: list[Judged]) -> Table:
+def by_source(judged: list[dict[str, Any]]) -> Table:
+    """AUC of each question of `JUDGED` against each source of fakes, and against all of them."""
     table = Table(
-        "AUC over the clips that are scored (95 % by source), beside trivial variables of the same clips",
-        ("what", "genuine", "fake", "AUC", "low", "high"),
+        "AUC by operation and source of fakes, against all genuine clips that the model has not seen",
+        ("model", "value", "fakes", "genuine", "fake", "AUC", "low", "high", "softness", "trivial", "which"),
+        footer="95 % by clip (by source for all); softness, trivial (the best one): whichever way round",
     )
-    for model in dict.fromkeys(name for one in judged for name in one.answers):
-        scored = [one for one in judged if model in one.llr]
-        table.rows.append(_row(model, scored, [one.llr[model] for one in scored]))
-        for name in TRIVIAL if scored else ():
-            table.rows.append(_row(f"  {model}: {name} alone", scored, [one.trivial[name] for one in scored]))
+    for question in JUDGED:
+        asked = [one for one in judged if _value(one, question) is not None]
+        genuine = [one for one in asked if one["genuine"] and one["source"] not in question.trained]
+        fakes = [one for one in asked if one["source"].split("/")[0] in question.fakes]
+        for source in (*dict.fromkeys(one["source"] for one in fakes), "all"):
+            some = [one for one in fakes if source in ("all", one["source"])]
+            table.rows.append(
+                (question.model, question.value, source, *_row(question, genuine, some, source))
+            )
     return table
 
 
-def _row(what: str, clips: list[Judged], values: list[float]) -> tuple[Any, ...]:
-    labels = np.array([not one.genuine for one in clips], bool)
-    if not labels.any() or labels.all():
-        return (what, int((~labels).sum()), int(labels.sum()), None, None, None)
-    low, high = _bounds(np.array(values), labels, [one.source for one in clips])
-    return (what, int((~labels).sum()), int(labels.sum()), auc(np.array(values), labels), low, high)
+def _value(clip: dict[str, Any], question: Question) -> float | None:
+    if question.model in clip["llr"]:
+        return float(clip["llr"][question.model])
+    value = clip["values"].get(question.model, {}).get(question.value)
+    return question.sign * float(value) if isinstance(value, int | float) else None
 
 
-def _bounds(scores: Any, labels: Any, groups: list[Any]) -> tuple[float, float]:
-    return bootstrap(lambda i: auc(scores[i], labels[i]), groups, rounds=200)
+def _row(
+    question: Question, genuine: list[dict[str, Any]], fakes: list[dict[str, Any]], source: str
+) -> tuple[Any, ...]:
+    clips, counts = [*genuine, *fakes], (len(genuine), len(fakes))
+    if not all(counts):
+        return (*counts, *(None,) * 6)
+    made = np.array([not one["genuine"] for one in clips])
+    groups = [one["source"] if source == "all" else n for n, one in enumerate(clips)]
+    own = figure([_value(one, question) for one in clips], made, groups)
+    controls = {
+        name: either(np.array([one["trivial"][name] for one in clips]), made)
+        for name in (*TRIVIAL, "softness")
+    }
+    best = max(TRIVIAL, key=lambda name: controls[name])
+    soft = [one["values"].get(question.model, {}).get("softness") for one in clips]
+    if all(isinstance(value, int | float) for value in soft):  # of the same crops, where the model says it
+        controls["softness"] = either(np.array(soft, float), made)
+    return (*counts, *own, controls["softness"], controls[best], best)
 
 
 def liveness(data: Path) -> list[Table]:
@@ -149,21 +203,24 @@ def liveness(data: Path) -> list[Table]:
     if calibration is None:
         return []
     llr = np.array([calibration.apply(float(x)).llr for x in model(measured.rows)])
+    labels = measured.attack
     table = Table(
-        "presentation_attack on real replays: 49 live, 60 replayed face crops of one rig",
+        f"presentation_attack on real replays: {int((~labels).sum())} live, {int(labels.sum())} replayed "
+        "face crops of one rig",
         ("what", "AUC", "low", "high", "live called attack", "attacks found"),
     )
     for what, scores in (
         ("model", llr), ("softness alone (control)", -measured.rows[:, SOFT]), ("crop size alone", -sides)
     ):  # fmt: skip
-        labels = measured.attack
-        low, high = _bounds(scores, labels, list(measured.origin))
-        calls = (
-            (float(np.mean(llr[~labels] > 0)), float(np.mean(llr[labels] > 0)))
-            if what == "model"
-            else (None,) * 2
+        low, high = bootstrap(
+            lambda i, s=scores: auc(s[i], labels[i]),
+            list(measured.origin),
+            rounds=ROUNDS,  # type: ignore[misc]
         )
-        table.rows.append((what, auc(scores, labels), low, high, *calls))
+        calls = (float(np.mean(llr[~labels] > 0)), float(np.mean(llr[labels] > 0)))
+        table.rows.append(
+            (what, auc(scores, labels), low, high, *(calls if what == "model" else (None,) * 2))
+        )
     return [table]
 
 

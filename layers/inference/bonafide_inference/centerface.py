@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bonafide_inference.models import ModelError, session
+from bonafide_inference.wire import chunk, records
 
 __all__ = ["DETECTOR_SHA256", "FRAME_SIDE", "PICTURE_SIDE", "Face", "find", "overlaps"]
 
@@ -31,6 +32,8 @@ FRAME_SIDE, PICTURE_SIDE = 320, 640
 """Longer side (pixels) at which a video frame and a picture are searched."""
 CANDIDATES = 400
 SAME_PLACE = 0.3
+GRAPH, GRAPH_INPUT = 7, 11
+"""Fields of ModelProto and GraphProto (onnx.proto)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,20 @@ def _freed(weights: bytes) -> bytes:
         if weights.count(header + shape) != 1:
             raise ModelError("model_invalid", f"centerface.onnx has no tensor {name} of the known shape")
         weights = weights.replace(header + shape, header + shape.replace(b"\n\x02\x08", b"\n\x02\x78"))
-    return weights
+    return b"".join(
+        chunk(GRAPH, _lean(value)) if field == GRAPH else record for field, record, value in records(weights)
+    )
+
+
+def _lean(graph: bytes) -> bytes:
+    """The graph without its weights among its inputs.
+
+    There they may be replaced from outside, so the runtime cannot join them with what follows: half the time.
+    """
+    return b"".join(
+        record for field, record, value in records(graph)
+        if field != GRAPH_INPUT or next(name for one, _, name in records(value) if one == 1) == b"input.1"
+    )  # fmt: skip
 
 
 def find(rgb: NDArray[np.uint8], side: int = FRAME_SIDE) -> list[Face]:
@@ -108,7 +124,7 @@ def find(rgb: NDArray[np.uint8], side: int = FRAME_SIDE) -> list[Face]:
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     size = [max(32, math.ceil(length * scale / 32 - 0.25) * 32) for length in (width, height)]
-    small = Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BILINEAR)
+    small = Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=1.5)
     tensor = np.asarray(small, np.float32).transpose(2, 0, 1)[None]
     heat, scales, offsets, marks = _session().run(None, {"input.1": np.ascontiguousarray(tensor)})
     boxes, scores, points = _decoded(heat[0, 0], scales[0], offsets[0], marks[0])

@@ -5,7 +5,7 @@ The detector itself is `centerface`. Boxes and landmarks are pixels of the uprig
 >>> found = follow(piece.frames())            # also: piece.faces(), decoded and found once a piece
 >>> for track in found.tracks:                # longest first
 ...     for face in track.faces: crop(frame.rgb, face, 224), assess(frame.rgb, face).reason
->>> follow_burst(burst)                       # the largest face, frame by frame, at native rate
+>>> follow_burst(burst, frames, found.tracks) # the largest face, frame by frame, with its mesh
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bonafide_inference.centerface import FRAME_SIDE, PICTURE_SIDE, Face, find, overlaps
+from bonafide_inference.facemesh import Mesh, Roi, mesh, turned
 from bonafide_inference.frames import Burst, Frame
 
 __all__ = [
@@ -26,10 +27,8 @@ __all__ = [
     "follow", "follow_burst", "overlap",
 ]  # fmt: skip
 
-AROUND_SIDE = 160
-"""Side (pixels) at which the surroundings of a known face are searched."""
-SEARCH_EVERY = 5
-"""Of a burst without a known face one frame in so many is searched."""
+NEAR_S = 0.6
+"""A face seen in a sampled frame is looked for in frames of a burst within this time."""
 MAX_FACES = 50
 """Faces kept of one frame, the largest; how many were left out is counted."""
 MAX_TRACKS = 100
@@ -70,12 +69,14 @@ class Quality:
 class FaceTrack:
     """One face over time; ``id`` counts from 0 in order of length.
 
-    ``stability`` 0..1: the share of the searched frames between its first and last in which it was found.
+    ``stability`` 0..1: the share of the searched frames between its first and last in which it was found;
+    ``meshes``: of a burst's track, one for each of its faces.
     """
 
     id: int
     faces: tuple[Face, ...]
     stability: float
+    meshes: tuple[Mesh, ...] = ()
 
     @property
     def mean_score(self) -> float:
@@ -189,40 +190,52 @@ def _look(rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
     return np.asarray(small / max(float(np.linalg.norm(small)), 1e-6), np.float32)
 
 
-def follow_burst(burst: Burst) -> FaceTrack | None:
-    """The largest face of a burst in each frame where it is found; None without any.
+def follow_burst(burst: Burst, frames: Sequence[Frame], tracks: Sequence[FaceTrack]) -> FaceTrack | None:
+    """One face of a burst, in each frame where its mesh is found; None without any.
 
-    The whole frame is searched until a face is there, then only its surroundings (cheap, and finer).
+    ``tracks`` were found in ``frames`` (the sampled ones of the same piece): the face that is largest there
+    while the burst lasts is the one. Its mesh is found where it was a frame before (as MediaPipe does), or
+    where it was seen nearest in time; the whole frame is never searched: no face costs nothing.
     """
+    known = _known(burst, frames, tracks)
     faces: list[Face] = []
-    last: Face | None = None
-    for place, frame in enumerate(burst.frames):
-        found = _around(frame.rgb, last) if last else []
-        if not found and (last or place % SEARCH_EVERY == 0):
-            found = find(frame.rgb)
-        last = replace(found[0], frame=place, index=frame.index, time_s=frame.time_s) if found else None
-        if last:
-            faces.append(last)
+    meshes: list[Mesh] = []
+    last: Mesh | None = None
+    for place, frame in enumerate(burst.frames if known else ()):
+        found = mesh(frame.rgb, Roi.around(last.points)) if last else None
+        if found is None:
+            moment, roi = min(known, key=lambda one: abs(one[0] - frame.time_s))
+            found = mesh(frame.rgb, roi) if abs(moment - frame.time_s) <= NEAR_S else None
+        last = found
+        if found is not None:
+            faces.append(_seen(found, place, frame))
+            meshes.append(found)
     if not faces:
         return None
-    return FaceTrack(0, tuple(faces), len(faces) / (faces[-1].frame - faces[0].frame + 1))
+    stability = len(faces) / (faces[-1].frame - faces[0].frame + 1)
+    return FaceTrack(0, tuple(faces), stability, tuple(meshes))
 
 
-def _around(rgb: NDArray[np.uint8], face: Face) -> list[Face]:
-    """Faces near a known one, the one that overlaps it most first."""
-    x, y = _middle(face)
-    reach = max(face.box[2], face.box[3])
-    left, top = max(0, int(x - reach)), max(0, int(y - reach))
-    part = rgb[top : int(y + reach), left : int(x + reach)]
-    if min(part.shape[:2]) < 16:
-        return []
-    shift = np.array([left, top], np.float32)
-    near = [
-        replace(one, box=(one.box[0] + left, one.box[1] + top, *one.box[2:]), landmarks=one.landmarks + shift)
-        for one in find(np.ascontiguousarray(part), AROUND_SIDE)
-    ]
-    near = [one for one in near if overlap(one, face) > 0.2]
-    return sorted(near, key=lambda one: -overlap(one, face))
+def _known(burst: Burst, frames: Sequence[Frame], tracks: Sequence[FaceTrack]) -> list[tuple[float, Roi]]:
+    """When and where (in the burst's pixels) the largest face is near the time of the burst."""
+    start, end = burst.frames[0].time_s - NEAR_S, burst.frames[-1].time_s + NEAR_S
+    best: list[Face] = []
+    for track in tracks:
+        inside = [face for face in track.faces if start <= face.time_s <= end]
+        best = max(best, inside, key=lambda some: sum(face.side**2 for face in some))
+    wide = burst.frames[0].rgb.shape[1]
+    found = []
+    for face in best:
+        scale = wide / frames[face.frame].rgb.shape[1]
+        x, y, width, height = (scale * value for value in face.box)
+        found.append((face.time_s, Roi.of((x, y, width, height), face.roll)))
+    return found
+
+
+def _seen(found: Mesh, place: int, frame: Frame) -> Face:
+    low, high = found.points[:, :2].min(0), found.points[:, :2].max(0)
+    box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+    return Face(box, found.seen, found.marks, place, frame.index, frame.time_s)
 
 
 def aligned(rgb: NDArray[np.uint8], face: Face, size: int = 112) -> NDArray[np.uint8]:
@@ -237,20 +250,7 @@ def aligned(rgb: NDArray[np.uint8], face: Face, size: int = 112) -> NDArray[np.u
     cosine = float((a * b).sum()) / spread
     sine = float((b[:, 0] * a[:, 1] - b[:, 1] * a[:, 0]).sum()) / spread
     turn = np.array([[cosine, -sine], [sine, cosine]])
-    move = source.mean(0) - turn @ target.mean(0)
-    step = max(1, int(math.hypot(cosine, sine) / 1.5))
-    corners = (np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ turn.T + move).astype(int)
-    left, top = np.clip(corners.min(0) - 2 * step, 0, (rgb.shape[1] - 1, rgb.shape[0] - 1))
-    right, bottom = np.maximum(corners.max(0) + 2 * step, (left + 1, top + 1))
-    picture = Image.fromarray(rgb[top:bottom, left:right])
-    move = move - (left, top)
-    if step > 1:  # a transform samples points: shrink first, or it aliases
-        picture = picture.reduce(step)
-        turn, move = turn / step, move / step
-    data = (turn[0, 0], turn[0, 1], move[0], turn[1, 0], turn[1, 1], move[1])
-    return np.asarray(
-        picture.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
-    )
+    return np.asarray(turned(rgb, turn, source.mean(0) - turn @ target.mean(0), size))
 
 
 def crop(

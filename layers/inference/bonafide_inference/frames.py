@@ -32,8 +32,12 @@ FRAME_PIXELS = 960 * 540
 """Pixels of a sampled frame at most (240 of them are 373 MB)."""
 BURST_PIXELS = 512 * 288
 BURST_S = 4.0
+WHOLE_S = 6.0
+TWO_FROM_S = 20.0
 BURST_FRAMES = 120
-"""A burst is this long and holds so many frames at most; a stretch up to twice as long is one burst."""
+"""A burst is so long and holds so many frames at most. A stretch up to `WHOLE_S` is one burst
+(of `WHOLE_FRAMES`), one up to `TWO_FROM_S` has one in its middle, a longer one has two."""
+WHOLE_FRAMES = 180
 BURST_LEAST_FPS = 8.0
 """Bursts are left out when the options allow fewer frames a second than this."""
 PATCH = 256
@@ -228,7 +232,7 @@ class _Reader:
     def burst_frames(self) -> int:
         """Frames that the running burst may hold."""
         start, end = self.stretches[0]
-        return BURST_FRAMES * (2 if end - start > BURST_S + 1e-6 else 1)
+        return WHOLE_FRAMES if end - start > BURST_S + 1e-6 else BURST_FRAMES
 
     def _close_burst(self) -> None:
         self.stretches.pop(0)
@@ -253,13 +257,14 @@ class _Reader:
 
 
 def _burst_stretches(stretch: Stretch) -> list[tuple[float, float]]:
-    """Where consecutive frames are kept: all of a short stretch, else around its quarters."""
+    """Where consecutive frames are kept: all of a short stretch, else around its middle or its quarters."""
     if not stretch.bursts or (stretch.max_fps or math.inf) < BURST_LEAST_FPS:
         return []
     start, length = stretch.start_s, min(stretch.end_s - stretch.start_s, stretch.length_s or math.inf)
-    if not math.isfinite(length) or length <= 2 * BURST_S:
-        return [(start, start + 2 * BURST_S)]
-    middles = (start + length / 4, start + 3 * length / 4)
+    if not math.isfinite(length) or length <= WHOLE_S:
+        return [(start, start + WHOLE_S)]
+    shares = (1 / 2,) if length < TWO_FROM_S else (1 / 4, 3 / 4)
+    middles = [start + share * length for share in shares]
     return [(middle - BURST_S / 2, middle + BURST_S / 2) for middle in middles]
 
 

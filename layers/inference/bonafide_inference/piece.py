@@ -210,7 +210,8 @@ class Piece:
     def burst_faces(self) -> list[FaceTrack | None]:
         """The largest face through each burst of `reel`, None where there is none (found once)."""
         if self._burst_faces is None:
-            self._burst_faces = [follow_burst(burst) for burst in self.reel().bursts]
+            tracks = self.faces().tracks
+            self._burst_faces = [follow_burst(burst, self.frames(), tracks) for burst in self.reel().bursts]
         return self._burst_faces
 
     def _decode(self, container: Any, stream: Any) -> Iterator[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bonafide_inference import centerface, faces
 from bonafide_inference.faces import Face, aligned, assess, crop, find, follow, follow_burst, overlap
 from bonafide_inference.frames import Burst, Frame
 from bonafide_inference.models import ModelError
+from PIL import Image
 
 from tests.unit.inference.video.making import SIZE, face, scene
 
@@ -124,14 +127,31 @@ def test_a_heat_map_all_hot_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_burst_is_followed_frame_by_frame() -> None:
+    """From where the sampled frames (twice as large here) have a face; without one nothing is searched."""
     pictures = [face(x=140 + 2 * n, seed=n) for n in range(10)]
     frames = tuple(Frame(n, n / 25, picture) for n, picture in enumerate(pictures))
-    track = follow_burst(Burst(frames, tuple(picture[:, :, 0] for picture in pictures)))
+    burst = Burst(frames, tuple(picture[:, :, 0] for picture in pictures))
+    sampled = [Frame(0, 0.0, np.asarray(Image.fromarray(pictures[0]).resize((640, 480))))]
+    tracks = follow(sampled).tracks
+    track = follow_burst(burst, sampled, tracks)
     assert track is not None
     assert [one.frame for one in track.faces] == list(range(10))
+    assert len(track.meshes) == 10
     middles = [one.box[0] + one.box[2] / 2 for one in track.faces]
-    assert np.polyfit(range(10), middles, 1)[0] == pytest.approx(2, abs=0.7)
-    assert follow_burst(Burst(tuple(Frame(n, n / 25, scene(2)) for n in range(3)), ())) is None
+    assert np.polyfit(range(10), middles, 1)[0] == pytest.approx(2, abs=0.3)
+    assert overlap(track.faces[0], find(pictures[0])[0]) > 0.7
+    assert follow_burst(burst, sampled, ()) is None
+    late = [replace(frame, time_s=frame.time_s + 9) for frame in frames]
+    assert follow_burst(Burst(tuple(late), ()), sampled, tracks) is None
+
+
+def test_a_face_that_leaves_a_burst_is_lost() -> None:
+    pictures = [face(), face(), scene(3), scene(4), face()]
+    frames = tuple(Frame(n, n / 25, picture) for n, picture in enumerate(pictures))
+    track = follow_burst(Burst(frames, ()), frames[:1], follow(frames[:1]).tracks)
+    assert track is not None
+    assert [one.frame for one in track.faces] == [0, 1, 4]
+    assert track.stability == pytest.approx(3 / 5)
 
 
 @pytest.mark.parametrize(("picture", "where", "reason"), [

@@ -34,13 +34,20 @@ def test_two_frames_a_second_and_the_right_ones(tmp_path: Path) -> None:
 
 
 def test_bursts_are_consecutive(tmp_path: Path) -> None:
-    path = film(tmp_path / "x.mp4", (scene(n % 7) for n in range(150)), fps=10)
+    path = film(tmp_path / "x.mp4", (scene(n % 7) for n in range(220)), fps=10)
     first, second = piece(path).reel().bursts
     for burst in (first, second):
         assert len(burst.frames) == len(burst.luma) == pytest.approx(40, abs=1)
         assert np.diff([frame.time_s for frame in burst.frames]) == pytest.approx(0.1, abs=0.01)
         assert {patch.shape for patch in burst.luma} == {(SIZE[1], 256)}
-    assert first.frames[0].time_s == pytest.approx(15 / 4 - 2, abs=0.11)
+    assert first.frames[0].time_s == pytest.approx(22 / 4 - 2, abs=0.11)
+
+
+def test_a_video_of_ten_seconds_has_one_burst_in_its_middle(tmp_path: Path) -> None:
+    path = film(tmp_path / "x.mp4", (scene(n % 7) for n in range(100)), fps=10)
+    (burst,) = piece(path).reel().bursts
+    assert burst.frames[0].time_s == pytest.approx(3, abs=0.11)
+    assert burst.frames[-1].time_s == pytest.approx(7, abs=0.11)
 
 
 def test_a_short_video_is_one_burst_of_every_frame(tmp_path: Path) -> None:

@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome
 from bonafide_inference.detectors.lip_sync.measure import (
-    FACE,
     MAX_LAG_S,
     STEP_S,
     Lips,
     Sync,
     correlogram,
     envelope,
-    openness,
     synchrony,
 )
-from bonafide_inference.faces import FaceTrack, aligned, assess
+from bonafide_inference.faces import FaceTrack, assess
 from bonafide_inference.frames import Burst
 from bonafide_inference.registry import Job
 from bonafide_inference.vad import FRAME, FRAME_S, Vad
@@ -35,8 +33,8 @@ LEAST_S = 1.5
 """Seconds of burst with a mouth, and of speech within them, that are needed."""
 LEAST_RATE = 12.0
 """Frames a second: below that syllables are missed."""
-STILL = 0.004
-"""Mean absolute change of the mouth's unevenness below which it does not move."""
+STILL = 0.01
+"""Spread of the opening (eye distances) below which the mouth does not move: the mesh's own noise is 0.01."""
 MAX_SOUND_S = 960.0
 WORDS = {
     "no_audio": "There is no sound in this stretch.",
@@ -79,7 +77,7 @@ class LipSync:
         talking = [lips for lips in mouths if _speech_s(sound, begun, lips) >= LEAST_S]
         if not talking:
             return _silent(Outcome.NOT_APPLICABLE, "no_speech", flags)
-        moving = [lips for lips in talking if np.abs(np.diff(lips.opening[:, 1])).mean() >= STILL]
+        moving = [lips for lips in talking if lips.opening.std() >= STILL]
         if not moving:
             return _silent(Outcome.INCONCLUSIVE, "mouth_still", flags)
         return _measured(job, moving, begun, sound, flags)
@@ -109,7 +107,7 @@ def lips_of(burst: Burst, track: FaceTrack) -> Lips | None:
         return None
     if len(track.faces) < 0.8 * (track.faces[-1].frame - track.faces[0].frame + 1):
         return None
-    opening = [openness(aligned(burst.frames[face.frame].rgb, face, FACE)) for face in track.faces]
+    opening = [found.mouth_opening for found in track.meshes]
     return Lips(np.array([face.time_s for face in track.faces]), np.array(opening))
 
 
@@ -168,7 +166,7 @@ def _picture(
 
     mouth = [
         (float(t), float(v)) for lips in mouths
-        for t, v in zip(lips.times, unit(lips.opening[:, 1]), strict=True)
+        for t, v in zip(lips.times, unit(lips.opening), strict=True)
     ]  # fmt: skip
     sound = [
         (float(t), float(v)) for grid, energy in zip(grids, energies, strict=True)

@@ -1,8 +1,7 @@
 """How the opening of a mouth goes with the energy of speech, over lags.
 
-CenterFace marks the corners of the mouth only, so its opening is a proxy: how dark and how uneven the mouth
-region of the aligned face is, against the face's own brightness. Correlation and offset are of the parts that
-change faster than a second, so that a turn of the head or a fade is no speech.
+The opening is the distance of the inner lips of the face mesh, in eye distances. Correlation and offset are
+of the parts that change faster than a second, so that a turn of the head or a fade is no speech.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "FACE",
+    "BAND_HZ",
     "MAX_LAG_S",
     "NEAR_S",
     "STEP_S",
@@ -22,25 +21,23 @@ __all__ = [
     "Sync",
     "correlogram",
     "envelope",
-    "openness",
     "synchrony",
 ]
 
 Array = NDArray[np.float64]
-FACE = 112
-MOUTH = (slice(80, 106), slice(40, 74))
-CHEEKS = (slice(40, 80), slice(30, 82))
-"""Rows and columns of the mouth, and of the middle of the face, in an aligned face of `FACE` pixels."""
 STEP_S = 0.04
 MAX_LAG_S = 0.6
 NEAR_S = 0.12
 """Lags within this are in sync: broadcasting allows -0.125 to +0.045 s (ITU-R BT.1359)."""
 SLOW_S = 1.0
+BAND_HZ = (300.0, 3500.0)
+"""Where vowels are: an open mouth raises this band, not the pitch below it, nor hiss above it."""
+EDGE_S = 0.2
 
 
 @dataclass(frozen=True)
 class Lips:
-    """A mouth through a burst: seconds (n,), and its opening (n, 2): darkness and unevenness."""
+    """A mouth through a burst: seconds (n,), and its opening in eye distances (n,)."""
 
     times: Array
     opening: Array
@@ -61,34 +58,41 @@ class Sync:
     margin: float
 
 
-def openness(aligned: NDArray[np.uint8]) -> tuple[float, float]:
-    """Darkness and unevenness of the mouth of an aligned face, uint8 RGB (`FACE`, `FACE`, 3)."""
-    grey = aligned.astype(np.float64) @ (0.299, 0.587, 0.114)
-    light = max(float(np.median(grey[CHEEKS])), 8.0)
-    mouth = grey[MOUTH] / light
-    return float(np.clip(0.55 - mouth, 0, None).mean()), float(mouth.std())
-
-
 def envelope(sound: NDArray[np.float32], rate_hz: int, begun_s: float, times: Array) -> Array:
-    """Log10 of the RMS in 80 ms around each time; -4 in silence and outside the sound."""
-    power = np.concatenate([[0.0], np.cumsum(sound.astype(np.float64) ** 2)])
+    """Loudness of the speech band in 80 ms around each time, as heard (power 0.3 of the RMS; Stevens).
+
+    0 in silence and outside the sound.
+    """
+    begin = int(np.clip((times[0] - begun_s - EDGE_S) * rate_hz, 0, sound.size))
+    end = int(np.clip((times[-1] - begun_s + EDGE_S) * rate_hz, begin, sound.size))
+    band = _speech_band(sound[begin:end].astype(np.float64), rate_hz)
+    power = np.concatenate([[0.0], np.cumsum(band**2)])
     first, last = (
-        np.clip(((times - begun_s + shift) * rate_hz).astype(int), 0, sound.size) for shift in (-0.04, 0.04)
+        np.clip(((times - begun_s + shift) * rate_hz).astype(int) - begin, 0, band.size)
+        for shift in (-0.04, 0.04)
     )
     mean = (power[last] - power[first]) / np.maximum(last - first, 1)
-    return np.asarray(np.log10(np.sqrt(np.maximum(mean, 0)) + 1e-4))
+    return np.asarray(np.maximum(mean, 0) ** (0.3 / 2))
+
+
+def _speech_band(sound: Array, rate_hz: int) -> Array:
+    """The part of the sound between `BAND_HZ`."""
+    if not sound.size:
+        return sound
+    spectrum = np.fft.rfft(sound)
+    pitch = np.fft.rfftfreq(sound.size, 1 / rate_hz)
+    spectrum[(pitch < BAND_HZ[0]) | (pitch > BAND_HZ[1])] = 0
+    return np.asarray(np.fft.irfft(spectrum, sound.size))
 
 
 def correlogram(lips: Lips, energy: Array, grid: Array) -> Array:
-    """Correlation of the mean of both proxies with ``energy`` (of ``grid``, which reaches further) by lag."""
+    """Correlation of the opening with ``energy`` (of ``grid``, which reaches further) by lag."""
     steps = round(MAX_LAG_S / STEP_S)
-    inside = grid[steps : len(grid) - steps]
-    moves = [_quick(np.interp(inside, lips.times, column)) for column in lips.opening.T]
-    mouth = np.sum([move / move.std() for move in moves if move.std() > 1e-6] or [np.zeros(len(inside))], 0)
+    mouth = _quick(np.interp(grid[steps : len(grid) - steps], lips.times, lips.opening))
     loud = _quick(energy)
     found = []
     for lag in range(2 * steps + 1):
-        part = loud[lag : lag + len(inside)]
+        part = loud[lag : lag + len(mouth)]
         spread = float(mouth.std() * part.std())
         found.append(
             float(((mouth - mouth.mean()) * (part - part.mean())).mean()) / spread if spread > 1e-9 else 0.0

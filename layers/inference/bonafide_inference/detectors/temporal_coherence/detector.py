@@ -109,10 +109,12 @@ def _evidence(
             for issue in issues
         ),
         values={name: None if x is None else round(x, 5) for name, x in seen.values.items()}
+        | _eyes(seen)
         | {"tracks": len(found.tracks), "faces_left_out": found.left_out, "cuts": len(seen.cuts)},
         details={
             "issues": issues,
             "cuts": [{"timestamp": round(cut.time_s, 3), "frame": cut.index} for cut in seen.cuts[:60]],
+            "blinks": [round(moment, 3) for moment in seen.blinks.times] if seen.blinks else None,
             "coherence": {"compared": len(seen.moments), "unsteady": len(issues)},
             "face_detection": {
                 "frames": len(found.by_frame), "with_face": len(with_face),
@@ -122,6 +124,16 @@ def _evidence(
             "tree": node("video", start, None, tracks),
         },
     )  # fmt: skip
+
+
+def _eyes(seen: Coherence) -> dict[str, float | int | None]:
+    """What was seen of the eyelids; None for what was not."""
+    if seen.blinks is None:
+        return {"blinks": None, "blinks_per_minute": None, "eyes_shut_share": None, "eyes_seen_s": 0.0}
+    return {
+        "blinks": len(seen.blinks.times), "blinks_per_minute": round(seen.blinks.per_minute, 1),
+        "eyes_shut_share": round(seen.blinks.shut_share, 4), "eyes_seen_s": round(seen.blinks.seconds, 2),
+    }  # fmt: skip
 
 
 def _pictures(job: Job, seen: Coherence, issues: list[dict[str, Any]]) -> tuple[Artifact, ...]:

@@ -1,0 +1,73 @@
+"""The wire format of protobuf, as far as model files need it: no package onnx where models run.
+
+See protobuf.dev, "Encoding": a record is a tag (field number and wire type) and a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ["chunk", "number", "records"]
+
+VARINT, CHUNK = 0, 2
+FIXED = {1: 8, 5: 4}
+
+
+def chunk(field: int, value: bytes) -> bytes:
+    """A record of bytes: a string, a message, packed numbers."""
+    return _varint(field << 3 | CHUNK) + _varint(len(value)) + value
+
+
+def number(field: int, value: int) -> bytes:
+    """A record of one whole number, 0 or more."""
+    return _varint(field << 3) + _varint(value)
+
+
+def records(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Records of a message: (field, the whole record, its value; of a number its varint).
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no message.
+    """
+    place = 0
+    while place < len(message):
+        begun = place
+        tag, place = _read(message, place)
+        kind = tag & 7
+        if kind == CHUNK:
+            length, place = _read(message, place)
+            value = place
+            place += length
+        elif kind == VARINT:
+            value = place
+            _, place = _read(message, place)
+        elif kind in FIXED:
+            value = place
+            place += FIXED[kind]
+        else:
+            raise ValueError(f"wire type {kind}")
+        if place > len(message):
+            raise ValueError("the message ends within a record")
+        yield tag >> 3, message[begun:place], message[value:place]
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*found, value))
+
+
+def _read(message: bytes, place: int) -> tuple[int, int]:
+    """The number at ``place``, and where it ends."""
+    value = shift = 0
+    while True:
+        if place >= len(message) or shift > 63:
+            raise ValueError("the message ends within a number")
+        byte = message[place]
+        value, shift, place = value | (byte & 127) << shift, shift + 7, place + 1
+        if byte < 128:
+            return value, place
