@@ -24,7 +24,7 @@ from native.routes_uploads import LINK_S
 __all__ = ["FORMATS", "ROUTES"]
 
 FORMATS = {
-    "image": ["jpg", "jpeg", "jfif", "png", "tiff", "gif", "webp"],
+    "image": ["jpg", "jpeg", "jfif", "png", "tiff", "gif", "webp", "bmp", "avif", "heic"],
     "audio": [
         "wav",
         "mp3",

@@ -14,7 +14,9 @@ _MAGICS = {
     b"Creative Voice File\x1a": "voc", b"\0\0\x01\xba": "mpegps",
 }  # fmt: skip
 _TS_PACKET = 188
-_STILL_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"heif", b"mif1", b"msf1", b"crx "}
+_AVIF, _HEIC = {b"avif", b"avis"}, {b"heic", b"heix", b"hevc", b"heif", b"heim", b"heis"}
+_STILL_BRANDS = _AVIF | _HEIC | {b"mif1", b"msf1", b"crx "}
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 
 
 def sniff(head: bytes) -> str | None:
@@ -23,7 +25,7 @@ def sniff(head: bytes) -> str | None:
     Returns
     -------
     str | None
-        ``jpeg png tiff gif webp`` (pictures), ``pdf``, or one of the container families
+        ``jpeg png tiff gif webp bmp avif heic`` (pictures), ``pdf``, or one of the container families
         ``mov matroska flv avi asf mpegts mpegps wav w64 ogg flac mpegaudio amr aiff caf au ac3 wv tta ape
         mpc tak dsf voc`` (decision 0071).
     """
@@ -37,14 +39,23 @@ def sniff(head: bytes) -> str | None:
         return "gif"
     if head[:4] in (b"RIFF", b"RF64", b"RIFX"):
         return {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12])
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
     if b"%PDF-" in head[:1024]:
         return "pdf"
     return _container(head)
 
 
+def _still(head: bytes) -> str | None:
+    """AVIF or HEIC by the brands of its ``ftyp`` box; None for other stills (a camera's raw file)."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[place : place + 4] for place in range(16, size - 3, 4))}
+    return "avif" if brands & _AVIF else "heic" if brands & _HEIC else None
+
+
 def _container(head: bytes) -> str | None:
     if head[4:8] in _MOV_ATOMS:
-        return None if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS else "mov"
+        return _still(head) if head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS else "mov"
     if head.startswith(b"FORM") and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff"
     for magic, family in _MAGICS.items():

@@ -6,6 +6,7 @@ Shared by the detectors of files and of provenance. Read by hand and bounded; a 
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import struct
@@ -27,6 +28,7 @@ from bonafide_inference.blocks import (
 )
 from bonafide_inference.chunks import Chunk, Layout, walk
 from bonafide_inference.isofile import read_iso
+from bonafide_inference.pictures import BROKEN, open_picture
 from bonafide_inference.tiffdata import read_tiff, text_of
 from bonafide_inference.xmp import MAX_PACKET, Property, parse_xmp
 
@@ -105,7 +107,8 @@ def read(path: str, media: MediaFacts | str) -> Metadata:
     path
         A local file.
     media
-        Its facts, or its format alone: ``jpeg png webp gif tiff`` completely, XMP of ``mp4 mov m4a 3gp wav``.
+        Its facts, or its format alone: ``jpeg png webp gif tiff avif heic`` completely,
+        XMP of ``mp4 mov m4a 3gp wav``.
 
     Raises
     ------
@@ -153,6 +156,8 @@ class _Reader:
                 self._riff()
             case "gif":
                 self._gif()
+            case "avif" | "heic":
+                self._boxed()
             case "tiff":
                 self._exif(self.data)
 
@@ -178,6 +183,21 @@ class _Reader:
         found.texts = tuple(self.texts)
         found.problems = tuple(self.problems)
         return found
+
+    def _boxed(self) -> None:
+        """AVIF and HEIF keep their blocks in boxes that the picture's own library finds."""
+        source = io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data
+        try:
+            with open_picture(source, self.form) as image:
+                info = dict(image.info)
+        except BROKEN as error:
+            self.problems.append(f"{self.form}: {error}")
+            return
+        if isinstance(block := info.get("exif"), bytes) and block:
+            self._exif(block.removeprefix(b"Exif\0\0"))
+        if isinstance(packet := info.get("xmp"), bytes) and packet:
+            self.packets.append(packet)
+        self.profile = self.profile or info.get("icc_profile") or b""
 
     def _exif(self, block: bytes | mmap.mmap) -> None:
         tiff = read_tiff(block)

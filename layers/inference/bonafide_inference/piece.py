@@ -27,6 +27,7 @@ from bonafide_inference.frames import (
     thinned,
 )
 from bonafide_inference.jpegdct import Luma, read_luma
+from bonafide_inference.pictures import open_picture
 from bonafide_inference.speech import Speech, read_speech
 
 __all__ = ["Frame", "Piece"]
@@ -75,7 +76,7 @@ class Piece:
         if self._picture is None:
             ImageFile.LOAD_TRUNCATED_IMAGES = True
             Image.MAX_IMAGE_PIXELS = None  # inspect has checked the pixels
-            with Image.open(self.path) as image:
+            with open_picture(self.path, self.media.format) as image:
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
                 shown = eight_bits(image)

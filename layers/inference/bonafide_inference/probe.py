@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["probe_task"]
 
-PICTURES = {"jpeg", "png", "tiff", "gif", "webp"}
+PICTURES = {"jpeg", "png", "tiff", "gif", "webp", "bmp", "avif", "heic"}
 
 
 def probe_task(args: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
+from bonafide_inference.pictures import BROKEN, open_picture
 from bonafide_inference.probe import Refused, over
 
 __all__ = ["probe_image"]
 
-_PLUGINS = {"jpeg": ["JPEG", "MPO"], "png": ["PNG"], "tiff": ["TIFF"], "gif": ["GIF"], "webp": ["WEBP"]}
 _UPRIGHT_SWAPS = {5, 6, 7, 8}
 _ORIENTATION = 0x0112
 
@@ -25,7 +25,7 @@ def probe_image(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any
     """
     Image.MAX_IMAGE_PIXELS = int(limits["pixels"])
     try:
-        with Image.open(path, formats=_PLUGINS[family]) as image:
+        with open_picture(path, family) as image:
             width, height = image.size
             if width * height > limits["pixels"]:
                 raise over("pixels", width * height, limits["pixels"])
@@ -37,10 +37,10 @@ def probe_image(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any
             mime = Image.MIME.get(str(image.format), f"image/{family}")
     except Image.DecompressionBombError as error:
         raise Refused("media_limit_exceeded", str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except BROKEN as error:
         raise Refused("unreadable_media", f"The picture cannot be opened: {error}") from error
     warnings = _decode_once(path, family)
-    mime = "image/jpeg" if family == "jpeg" else mime
+    mime = {"jpeg": "image/jpeg", "heic": "image/heic"}.get(family, mime)
     return {
         "kind": "image", "format": family, "mime": mime, "width": width, "height": height,
         "frames": frames, "warnings": warnings,
@@ -59,12 +59,12 @@ def _decode_once(path: str, family: str) -> list[str]:
     try:
         _load(path, family)
         return []
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except BROKEN as error:
         first = str(error)
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         extremes = _load(path, family)
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except BROKEN as error:
         raise Refused("unreadable_media", f"The picture cannot be decoded: {first}") from error
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -74,7 +74,7 @@ def _decode_once(path: str, family: str) -> list[str]:
 
 
 def _load(path: str, family: str) -> list[tuple[float, float]]:
-    with Image.open(path, formats=_PLUGINS[family]) as image:
+    with open_picture(path, family) as image:
         if family == "jpeg":  # all entropy-coded data is read, an eighth of the picture is made
             image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()

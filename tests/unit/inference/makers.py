@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pikepdf
+import pillow_heif
 from PIL import Image
 
 RATE = 44100
@@ -41,6 +42,14 @@ def jpeg(image: Image.Image, quality: int = 90, **options: object) -> bytes:
 def picture(format_: str, image: Image.Image | None = None, **options: object) -> bytes:
     out = io.BytesIO()
     (image or texture(160, 120)).save(out, format_, **options)
+    return out.getvalue()
+
+
+def heic(image: Image.Image | None = None, turned: int = 1, **options: object) -> bytes:
+    """A HEIC as a telephone writes it: EXIF with a maker, ``turned`` as the EXIF orientation says."""
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", turned
+    pillow_heif.from_pillow(image or texture(160, 120)).save(out, exif=exif.tobytes(), **options)
     return out.getvalue()
 
 

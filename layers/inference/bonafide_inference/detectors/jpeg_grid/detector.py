@@ -13,14 +13,13 @@ import numpy as np
 from bonafide.model import Finding, Flag, MediaFacts
 from bonafide_inference.detectors.jpeg_grid.votes import Foreign, Votes, cast_votes, find_foreign, log10_tail
 from bonafide_inference.localise import gate, regions_of, silent, spoken, upright_map
+from bonafide_inference.pictures import LOSSLESS
 from bonafide_inference.regions import box_mean
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
 
 __all__ = ["JpegGrid", "Measurement", "own_grid", "weigh"]
 
-LOSSLESS = ("png", "bmp", "tiff")
-"""Formats in which an earlier JPEG's grid may have survived untouched."""
 OWN_GRID_LOG10 = -6.0
 """A lossless picture has a JPEG history when its own grid is less likely than this by chance."""
 RADIUS = 2

@@ -12,6 +12,7 @@ import numpy as np
 from bonafide.model import Finding, Flag, MediaFacts
 from bonafide_inference.detectors.moved_copies.search import WORKING_PIXELS, Found, search
 from bonafide_inference.localise import regions_of, silent, spoken, upright_map
+from bonafide_inference.pictures import LOSSLESS
 from bonafide_inference.registry import Job
 from numpy.typing import NDArray
 
@@ -41,7 +42,7 @@ class MovedCopies:
     def score(self, job: Job) -> Finding:
         """Search for copies and calibrate how much the best one exceeds chance."""
         plane, stored = _plane(job)
-        found = search(plane, lossless=not stored)
+        found = search(plane, lossless=job.media.format in LOSSLESS)
         if (
             found.reason is not None
             or found.mask is None

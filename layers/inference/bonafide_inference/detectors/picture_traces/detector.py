@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide.model import Evidence, Finding, Flag, MediaFacts, MediaKind, Operation, Outcome
 from bonafide_inference import generators, metadata
 from bonafide_inference.detectors.picture_traces import (
     dates,
@@ -35,7 +35,7 @@ class PictureTraces:
 
     def applies(self, media: MediaFacts) -> str | None:
         """Every picture format that is read."""
-        return None if media.format in ("jpeg", "png", "webp", "gif", "tiff") else "unsupported_format"
+        return None if media.kind is MediaKind.IMAGE else "unsupported_format"
 
     def score(self, job: Job) -> Finding:
         """Read the file's structure once; the pixels only for thumbnail, hidden text and resave history."""

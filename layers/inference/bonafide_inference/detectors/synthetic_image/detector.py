@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 import numpy as np
-from bonafide.model import Artifact, Evidence, Finding, MediaFacts, Operation, Outcome
+from bonafide.model import Artifact, Evidence, Finding, MediaFacts, MediaKind, Operation, Outcome
 from bonafide_inference.calibration import Calibration
 from bonafide_inference.detectors.picture_traces.tables import Encoding
 from bonafide_inference.detectors.synthetic_image import pixels
@@ -45,7 +45,7 @@ class SyntheticImage:
 
     def applies(self, media: MediaFacts) -> str | None:
         """Every picture format that is read."""
-        return None if media.format in ("jpeg", "png", "webp", "gif", "tiff") else "unsupported_format"
+        return None if media.kind is MediaKind.IMAGE else "unsupported_format"
 
     def score(self, job: Job) -> Finding:
         """Read the blocks once, look at crops of the first frame, probe only what would lean."""
