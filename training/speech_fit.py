@@ -25,7 +25,7 @@ __all__ = ["Recipe", "Sampler", "fit", "scores"]
 class Recipe:
     """All that decides how a network comes out, but the data."""
 
-    steps: int = 1200
+    steps: int = 1500
     pairs: int = 16
     samples: int = 32000
     rate: float = 4e-3

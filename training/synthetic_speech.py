@@ -1,9 +1,9 @@
-"""Make ``synthetic_speech``: a few networks of different seeds, shipped together, and others that judge them.
+"""Make ``synthetic_speech``: three networks that are shipped together and judge one another's sources.
 
-The shipped members hear every clip that may be trained on. What they would have said of a source that they
-had not heard is measured with further networks of the same recipe, each without a quarter of the sources;
-clips that nobody may train on are judged by the shipped members. So every figure is leave-source-out, and the
-calibration is fitted on such scores alone.
+The sources are dealt out to three folds; each network hears two of them. What is shipped is the mean of the
+three. A clip is judged by the one that has not heard its source, a clip that nobody was trained on by all. So
+every figure is leave-source-out, the calibration is fitted on such scores alone, and no network is trained
+for the measurement only (decision 0068).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from training.speech_export import export
 from training.speech_fit import Recipe, fit, scores
 from training.speech_material import Clip, folds, speech
 from training.speech_net import VoiceNet
+from training.speech_packages import package_speech, packaged
 
 __all__ = ["FOLDS", "Heard", "train"]
 
-MEMBERS = ((0, 2000), (0, 1000), (2, 1200))
-"""(seed, steps) of what is shipped: longer training separates better, averaging steadies (decision 0043)."""
-FOLDS = 4
+FOLDS = 3
+"""Networks; each hears the sources of all folds but its own."""
 CACHE = Path(".cache/speech")
 WINDOW = 32000
 """Samples: the two seconds that are scored by default."""
@@ -44,11 +44,11 @@ class Heard:
 
     clips: Sequence[Clip]
     fold: NDArray[np.int64]
-    """Number of the network that has not heard the clip's source; -1: the shipped members have not."""
+    """Number of the network that has not heard the clip's source; -1: none has."""
     raw: dict[str, NDArray[np.float64]]
     """clean, telephone, mp3, and the probe's disturbances."""
     spread: NDArray[np.float64]
-    """Standard deviation of the shipped members."""
+    """Standard deviation of the three."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -60,27 +60,29 @@ class Heard:
         """Source of each clip, (clips,)."""
         return np.array([clip.group for clip in self.clips])
 
+    @property
+    def material(self) -> NDArray[np.bool_]:
+        """Which clips are the material's, (clips,); the others come out of packages."""
+        return np.array([not packaged(clip) for clip in self.clips])
 
-def train(data: Path, target: Path, unstated: bool = False) -> None:
-    """Train on clips whose licence permits it (with ``unstated`` on all), calibrate, write the folder.
+
+def train(data: Path, target: Path, clear: bool = False) -> None:
+    """Train on all clips (with ``clear`` on those of a stated licence), calibrate, write the folder.
 
     Finished networks lie under ``.cache/speech`` and are not trained again. The card shows the figures of
     the other choice of clips beside its own once that has been trained too (into another folder, say).
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    clips = speech(data)
+    clips = speech(data) + package_speech(CACHE / "packages")
     waves = Waves.of(clips, CACHE)
-    members = train_members(clips, waves, unstated)
-    judges = train_judges(clips, waves, unstated)
-    align(judges, members, waves, np.setdiff1d(np.arange(len(clips)), allowed(clips, unstated)))
-    heard = measure(clips, waves, members, judges, unstated)
-    weights = export(members)
-    for number, judge in enumerate(judges):  # for benchmarks.speech
-        (CACHE / f"judge-{number}.onnx").write_bytes(export([judge]))
-    manifest = speech_card.manifest(heard, hashlib.sha256(weights).hexdigest(), unstated)
-    notes = [CACHE / f"headline-{name}.json" for name in ("clear", "all")]
-    notes[int(unstated)].write_text(json.dumps(manifest["figures"]), encoding="utf-8")
-    other = notes[1 - int(unstated)]
+    fold = dealt(clips, clear)
+    networks = [_network(clips, waves, fold, number) for number in range(FOLDS)]
+    heard = measure(clips, waves, networks, fold)
+    weights = export(networks)
+    manifest = speech_card.manifest(heard, hashlib.sha256(weights).hexdigest(), clear)
+    notes = [CACHE / f"manifest-{name}.json" for name in ("all", "clear")]
+    notes[int(clear)].write_text(json.dumps(manifest), encoding="utf-8")
+    other = notes[1 - int(clear)]
     beside = json.loads(other.read_text(encoding="utf-8")) if other.exists() else {}
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.onnx").write_bytes(weights)
@@ -90,71 +92,41 @@ def train(data: Path, target: Path, unstated: bool = False) -> None:
     print(text)
 
 
-def allowed(clips: Sequence[Clip], unstated: bool) -> NDArray[np.int64]:
-    """Rows that may be trained on."""
-    return np.flatnonzero([clip.clear or unstated for clip in clips])
+def dealt(clips: Sequence[Clip], clear: bool) -> NDArray[np.int64]:
+    """Fold of each clip, -1 where it may not be trained on; material and packages are dealt one by one."""
+    found = np.full(len(clips), -1)
+    for packages in (False, True):
+        rows = [n for n, c in enumerate(clips) if packaged(c) == packages and (c.clear or not clear)]
+        found[rows] = folds([clips[row] for row in rows], FOLDS)
+    return found
 
 
-def train_members(clips: Sequence[Clip], waves: Waves, unstated: bool) -> list[VoiceNet]:
-    """The networks that are shipped."""
-    rows = allowed(clips, unstated)
-    return [_network(clips, waves, rows, Recipe(seed=seed, steps=steps)) for seed, steps in MEMBERS]
-
-
-def train_judges(clips: Sequence[Clip], waves: Waves, unstated: bool) -> list[VoiceNet]:
-    """One network a fold, which has not heard its sources."""
-    rows = allowed(clips, unstated)
-    fold = folds([clips[row] for row in rows], FOLDS)
-    return [_network(clips, waves, rows[fold != number], Recipe(seed=number)) for number in range(FOLDS)]
-
-
-def _network(clips: Sequence[Clip], waves: Waves, rows: NDArray[np.int64], recipe: Recipe) -> VoiceNet:
-    """Train on these rows, or take it from ``.cache/speech`` where it is finished."""
+def _network(clips: Sequence[Clip], waves: Waves, fold: NDArray[np.int64], number: int) -> VoiceNet:
+    """Train without the sources of fold ``number``, or take the network from ``.cache/speech``."""
+    rows, recipe = np.flatnonzero((fold >= 0) & (fold != number)), Recipe(seed=number)
     labels, groups = np.array([c.synthetic for c in clips], int), np.array([c.group for c in clips])
-    key = hashlib.sha256(json.dumps([asdict(recipe), [clips[row].name for row in rows]]).encode())
+    key = hashlib.sha256(json.dumps([asdict(recipe), [clips[int(row)].name for row in rows]]).encode())
     heard = f"{len(rows)} clips of {len(set(groups[rows]))} sources"
     print(f"network of seed {recipe.seed}, {recipe.steps} steps, on {heard}", flush=True)
     return fit(waves, labels, groups, rows, recipe, CACHE / f"network-{key.hexdigest()[:12]}.pt")
 
 
-def align(judges: list[VoiceNet], members: list[VoiceNet], waves: Waves, rows: NDArray[np.int64]) -> None:
-    """Bring every judge to the scale of the members, in place, for shorter training gives smaller logits.
-
-    Mean and deviation over ``rows``, which neither has heard, become those of the members' mean; without
-    such rows the judges stay as they are.
-    """
-    if len(rows) < 2:
-        return
-    wanted = scores(members, waves, rows, CLEAN, WINDOW).mean(axis=1)
-    for judge in judges:
-        found = scores([judge], waves, rows, CLEAN, WINDOW)[:, 0]
-        slope = float(wanted.std() / max(found.std(), 1e-6))
-        with torch.no_grad():
-            judge.out.weight *= slope
-            judge.out.bias.copy_(judge.out.bias * slope + float(wanted.mean() - slope * found.mean()))
-
-
-def measure(
-    clips: Sequence[Clip], waves: Waves, members: list[VoiceNet], judges: list[VoiceNet], unstated: bool
-) -> Heard:
-    """Score every clip by networks that have not heard its source."""
-    rows = allowed(clips, unstated)
-    fold = np.full(len(clips), -1)
-    fold[rows] = folds([clips[row] for row in rows], FOLDS)
-    spread = np.zeros(len(clips))
+def measure(clips: Sequence[Clip], waves: Waves, networks: list[VoiceNet], fold: NDArray[np.int64]) -> Heard:
+    """Score every clip by the networks that have not heard its source."""
+    every = np.arange(len(clips))
+    clean = scores(networks, waves, every, CLEAN, WINDOW)
 
     def judged(version: int, change: Any = None) -> NDArray[np.float64]:
         found = np.zeros(len(clips))
         for number in range(-1, FOLDS):
             mine = np.flatnonzero(fold == number)
-            nets = members if number < 0 else [judges[number]]
+            nets = networks if number < 0 else [networks[number]]
             if len(mine):
-                table = scores(nets, waves, mine, version, WINDOW, change)
-                found[mine] = table.mean(axis=1)
-                spread[mine] = table.std(axis=1) if version == CLEAN and change is None else spread[mine]
+                found[mine] = scores(nets, waves, mine, version, WINDOW, change).mean(axis=1)
         return found
 
-    raw = {"clean": judged(CLEAN), "telephone": judged(TELEPHONE), "mp3": judged(MP3)}
+    own = np.where(fold < 0, clean.mean(axis=1), clean[every, fold]).astype(np.float64)
+    raw = {"clean": own, "telephone": judged(TELEPHONE), "mp3": judged(MP3)}
     for name, change in DISTURBANCES.items():
         raw[f"probe_{name}"] = judged(CLEAN, change)
-    return Heard(clips, fold, raw, spread)
+    return Heard(clips, fold, raw, clean.std(axis=1).astype(np.float64))

@@ -30,7 +30,8 @@ MODELS = {
 }
 """Model name → module with ``train(data: Path, target: Path) -> None``.
 
-A learned one takes ``unstated: bool`` too: also train on material whose licence nobody stated.
+A learned one takes a choice of material too: ``unstated: bool`` trains also on what nobody stated a licence
+of, ``clear: bool`` leaves that out where it is trained on by default.
 """
 
 
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="material with SOURCES.csv")
     parser.add_argument("--out", type=Path, help="model folder; by default the shipped one")
     parser.add_argument("--unstated", action="store_true", help="train on rows without a stated licence too")
+    parser.add_argument("--clear", action="store_true", help="leave out rows without a stated licence")
     arguments = parser.parse_args(argv)
     if not (arguments.data / "SOURCES.csv").is_file():
         parser.error(f"{arguments.data} has no SOURCES.csv")
@@ -49,9 +51,10 @@ def main(argv: list[str] | None = None) -> int:
 
     shipped = Path(bonafide_inference.__file__).parent / "detectors" / arguments.model
     make = importlib.import_module(MODELS[arguments.model]).train
-    if arguments.unstated and "unstated" not in inspect.signature(make).parameters:
-        parser.error(f"{arguments.model} has no use for --unstated")
-    make(arguments.data, arguments.out or shipped, **({"unstated": True} if arguments.unstated else {}))
+    chosen = {name: True for name in ("unstated", "clear") if getattr(arguments, name)}
+    for name in chosen.keys() - inspect.signature(make).parameters.keys():
+        parser.error(f"{arguments.model} has no use for --{name}")
+    make(arguments.data, arguments.out or shipped, **chosen)
     if arguments.out is None:
         catalogue.write()
     return 0

@@ -249,23 +249,22 @@ class TestNetwork:
         session = onnxruntime.InferenceSession(speech_export.export([net, again]))
         assert session.run(None, {"spectrogram": np.zeros((3, 2, 256, 120), np.float32)})[0].shape == (3, 2)
 
-    def test_judges_come_to_the_scale_of_the_members(self, torch) -> None:
-        from training import speech_fit, synthetic_speech
-        from training.speech_net import VoiceNet
+    def test_every_source_is_unheard_by_one_network(self, torch) -> None:
+        from training.speech_packages import GROUP
+        from training.synthetic_speech import FOLDS, dealt
 
-        rng = np.random.default_rng(1)
-        waves = Waves(rng.normal(0, 3000, (6, 1, 16000)).astype(np.int16), np.full(6, 16000))
-        member, judge = VoiceNet((8, 8, 8, 8)).eval(), VoiceNet((8, 8, 8, 8)).eval()
-        with torch.no_grad():
-            judge.out.weight *= 7
-        synthetic_speech.align([judge], [member], waves, np.arange(6))
-        wanted, found = (speech_fit.scores([net], waves, np.arange(6))[:, 0] for net in (member, judge))
-        assert found.mean() == pytest.approx(wanted.mean(), abs=1e-3)
-        assert found.std() == pytest.approx(wanted.std(), rel=1e-2)
+        clips = [clip(f"g{n // 4}", n % 2 == 1, n, clear=n < 24) for n in range(48)]
+        clips += [clip(GROUP, False, n) for n in range(4)]
+        every, clear = dealt(clips, clear=False), dealt(clips, clear=True)
+        assert set(every) == set(range(FOLDS))
+        assert np.flatnonzero(clear < 0).tolist() == list(range(24, 48))
+        for group in {c.group for c in clips}:
+            assert len({int(f) for c, f in zip(clips, every, strict=True) if c.group == group}) == 1
 
 
-def test_a_flag_that_a_model_does_not_know(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flag", ["--unstated", "--clear"])
+def test_a_flag_that_a_model_does_not_know(flag: str, tmp_path: Path) -> None:
     (tmp_path / "SOURCES.csv").write_text("path,release\n")
     with pytest.raises(SystemExit) as caught:
-        train.main(["error_level", "--data", str(tmp_path), "--unstated"])
+        train.main(["error_level", "--data", str(tmp_path), flag])
     assert caught.value.code == 2
