@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEGMENT_S, measure
@@ -16,7 +17,7 @@ from training import recordings
 from training.recordings import GENUINE, JOINS, SPLICES
 from training.speech_material import RATE_HZ, Clip, read_sound
 
-__all__ = ["Made", "Sounds", "hosts_of", "make", "of", "sounds"]
+__all__ = ["Made", "Sounds", "hosts_of", "kept", "make", "of", "sounds"]
 
 SHORTEST_S = 2.6
 LONGEST = int(4.5 * RATE_HZ)
@@ -85,11 +86,12 @@ def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) ->
     """Measurements of the recordings of `sounds`, from the cache or made."""
     found = sounds(clips, folder, most, seed)
     file = folder / f"cuts-rows-{_key(f'{RECIPE}/{len(NAMES)}', clips, most, seed)}.npz"
-    if not file.exists():
+
+    def measured() -> dict[str, NDArray[Any]]:
         rows = [measure(found.sound(number)) for number in range(len(found))]
-        np.savez(file, rows=np.concatenate(rows), counts=np.array([len(part) for part in rows]))
-    with np.load(file) as kept:
-        rows, counts = kept["rows"], kept["counts"]
+        return {"rows": np.concatenate(rows), "counts": np.array([len(part) for part in rows])}
+
+    rows, counts = kept(file, measured).values()
     recording = np.repeat(np.arange(len(found)), counts)
     middles = np.concatenate([np.arange(count) * HOP_S + SEGMENT_S / 2 for count in counts])
     near = np.abs(middles[:, None] - found.cuts[recording]).min(axis=1)
@@ -100,11 +102,16 @@ def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) ->
 def sounds(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) -> Sounds:
     """A genuine and a cut recording of every clip of 2.6 s, ``most`` clips of a source; cached."""
     file = folder / f"cuts-{_key(str(RECIPE), clips, most, seed)}.npz"
+    return Sounds(**kept(file, lambda: vars(_all(clips, most, seed))))
+
+
+def kept(file: Path, make: Callable[[], Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Arrays by name from ``file``, made and written there if there is none."""
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **vars(_all(clips, most, seed)))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(file, **make())  # type: ignore[arg-type]  # numpy takes the names for its own options
     with np.load(file) as found:
-        return Sounds(**{name: found[name] for name in found.files})
+        return {name: found[name] for name in found.files}
 
 
 def _key(source: str, clips: Sequence[Clip], most: int, seed: int) -> str:

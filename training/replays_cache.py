@@ -16,12 +16,12 @@ from bonafide_inference.vad import FRAME
 from numpy.typing import NDArray
 
 from training import replays
-from training.cuts_cache import hosts_of
+from training.cuts_cache import hosts_of, kept
 from training.speech_material import RATE_HZ, Clip
 
 __all__ = ["Taken", "narrow", "of"]
 
-MOST = 9
+MOST = 18
 """Clips of a source; each is taken twice as genuine (far off; near by or by a headset) and replayed twice."""
 WINDOW = 4 * RATE_HZ
 RECIPE = 2
@@ -47,11 +47,7 @@ def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 21) ->
     """Open the cache, or make it."""
     key = hashlib.sha256((f"{RECIPE}" + "\n".join(c.name for c in clips) + f"{most}/{seed}").encode())
     file = folder / f"replays-{key.hexdigest()[:12]}.npz"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **vars(_all(clips, most, seed)))
-    with np.load(file) as found:
-        return Taken(**{name: found[name] for name in found.files})
+    return Taken(**kept(file, lambda: vars(_all(clips, most, seed))))
 
 
 def _all(clips: Sequence[Clip], most: int, seed: int) -> Taken:

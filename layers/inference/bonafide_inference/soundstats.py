@@ -20,8 +20,11 @@ SILENT_DBFS = -65.0
 """A frame below this is silence."""
 BAND_DB = 65.0
 """The band ends where the long-term spectrum has fallen by this much below its peak."""
-BETWEEN = 0.15
-"""Below this probability of speech a frame tells of the noise; above it, it may be a breath or a tail."""
+UNRECORDED_DBFS = -90.0
+"""A frame below this was written by a program: 16 bits alone round off more than a microphone's noise has."""
+QUIET = 0.1
+"""The noise is as loud as the loudest of the quietest tenth of frames (minimum statistics, Martin 2001)."""
+LEAST_FRAMES = 8
 LAG = 6
 """Frames (192 ms) over which music holds its notes and speech does not."""
 WINDOW = np.hanning(FRAME).astype(np.float32)
@@ -53,7 +56,7 @@ class SoundStats:
     bandwidth_hz: float
     """Where the spectrum of the speech (of all sound if there is none) ends; 8000 at most."""
     snr_db: float | None
-    """Speech over what is between it; none if either is missing."""
+    """Speech over the quietest tenth of what was recorded, -20 at least; none without speech."""
     tone_share: float
     """Share of the energy in the strongest 80 Hz."""
     flatness: float
@@ -151,9 +154,10 @@ class Meter:
 
     def _snr(self, levels: NDArray[np.float32]) -> float | None:
         speech = np.concatenate(self._speech) if self._speech else np.zeros(0, np.float32)
-        voiced, between = levels[speech >= 0.5], levels[speech < BETWEEN]
-        if voiced.size < 8 or between.size < 8:
+        heard = levels > UNRECORDED_DBFS
+        voiced = levels[heard & (speech >= 0.5)]
+        if voiced.size < LEAST_FRAMES:
             return None
-        noise = float((10 ** (between / 10)).mean())
+        noise = float(10 ** (np.quantile(levels[heard], QUIET) / 10))
         loud = float((10 ** (voiced / 10)).mean())
-        return float(10 * np.log10(max(loud - noise, 1e-12) / max(noise, 1e-12)))
+        return float(10 * np.log10(max(loud - noise, 0.01 * noise) / noise))

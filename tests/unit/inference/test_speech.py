@@ -10,9 +10,11 @@ from bonafide.model import MediaFacts, Operation, Options, Outcome, Window, Work
 from bonafide_inference.inspect import inspect
 from bonafide_inference.models import ModelError
 from bonafide_inference.piece import Piece
+from bonafide_inference.soundstats import Meter
 from bonafide_inference.speech import RATE_HZ, Limits, Speech
 from bonafide_inference.vad import FRAME, Vad, _session, stretches
 
+from benchmarks import speech_gates
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice, wav
 
@@ -233,6 +235,57 @@ class TestBadSound:
         heard = listen(tmp_path / "x", wav(VOICE), start_s=30)
         assert reason(heard) == "no_samples"
         assert list(heard.windows(2)) == []
+
+
+class TestNoise:
+    """`snr_db`, which the gate for noise asks for."""
+
+    @pytest.mark.parametrize("decibel", [0, 3, 6, 10, 20, 30])
+    def test_is_measured(self, tmp_path: Path, decibel: float) -> None:
+        words = VOICE.copy().reshape(-1, RATE_HZ // 2)
+        words[::4] = 0  # pauses
+        clean, loud = words.ravel(), float(np.mean(words[words.any(axis=1)] ** 2))
+        noise = np.random.default_rng(2).normal(0, np.sqrt(loud * 10 ** (-decibel / 10)), clean.size)
+        measured = listen(tmp_path / "x", wav((clean + noise).astype(np.float32))).stats.snr_db
+        assert measured == pytest.approx(decibel, abs=1.5)
+
+    def test_digital_silence_is_no_quiet_room(self, tmp_path: Path) -> None:
+        """Made voices stand on zeros: what is between the words tells nothing of what is in them."""
+        noisy = VOICE + 0.3 * makers.noise(6, rate=RATE_HZ)
+        gated = noisy.reshape(-1, RATE_HZ // 2).copy()
+        gated[::4] = 0
+        whole, cut = (
+            listen(tmp_path / name, wav(sound.astype(np.float32))).stats.snr_db
+            for name, sound in (("x", noisy), ("y", gated.ravel()))
+        )
+        assert whole is not None and cut is not None
+        assert cut == pytest.approx(whole, abs=1.5)
+
+    def test_a_voice_that_is_overheard_is_no_noise(self) -> None:
+        """A voice detector that misses some words of a clean voice makes no noise of them."""
+        sound = VOICE[: VOICE.size // FRAME * FRAME].reshape(-1, FRAME) * 1.0
+        sound[::3] *= 1e-3
+        meter, told = Meter(), np.where(np.arange(len(sound)) % 3 == 1, 0.9, 0.05).astype(np.float32)
+        meter.frames(sound, told)
+        measured = meter.stats().snr_db
+        assert measured is not None and measured > 40
+
+    def test_is_unknown_without_a_voice(self) -> None:
+        meter = Meter()
+        meter.frames(VOICE[: 40 * FRAME].reshape(-1, FRAME), np.zeros(40, np.float32))
+        assert meter.stats().snr_db is None
+
+
+def test_the_benchmark_of_the_gates_hears_what_the_front_end_hears(tmp_path: Path) -> None:
+    mine, own = speech_gates.heard(VOICE), listen(tmp_path / "x", wav(VOICE))
+    assert (mine.segments, mine.gate()) == (own.segments, own.gate())
+    assert mine.stats.snr_db == pytest.approx(own.stats.snr_db, abs=0.1)
+    versions = list(speech_gates.spoilt(VOICE, np.random.default_rng(1)))
+    assert {gate for gate, _, _ in versions} == set(speech_gates.GATES)
+    worst = {gate: sound for gate, _, sound in versions}
+    assert speech_gates.heard(worst["clipped"]).stats.clipped_share > 0.05
+    assert speech_gates.heard(worst["low_snr"]).stats.snr_db < mine.stats.snr_db
+    assert speech_gates.heard(worst["narrow_band"]).stats.bandwidth_hz < mine.stats.bandwidth_hz
 
 
 class TestVoiceDetector:

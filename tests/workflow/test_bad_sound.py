@@ -1,0 +1,74 @@
+"""Bad recordings through the real state machine and handlers: each ends with a reason of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.helpers.aws import Aws
+from tests.unit.inference import makers
+from tests.unit.inference.makers import voice, wav
+from tests.unit.inference.test_speech import music, tones
+from tests.workflow.test_analysis import begin, end
+
+RATE = 16_000
+ASKED = ("synthetic_speech", "audio_splice", "audio_replay")
+VOICE = voice(5)
+
+
+def told(aws: Aws, body: bytes, **options: Any) -> dict[str, tuple[str, str | None]]:
+    """Outcome and reason of each operation."""
+    wish = {"inline": body, "operations": ASKED} | ({"options": options} if options else {})
+    status, done = end(aws, begin(aws, **wish))
+    assert (status, done.state, done.media.kind) == ("SUCCEEDED", "completed", "audio")
+    assert done.verdict.label != "genuine"
+    return {result.operation: (result.outcome, result.reason) for result in done.results}
+
+
+@pytest.mark.parametrize(
+    ("sound", "rate", "reason"),
+    [
+        (np.zeros(5 * RATE), RATE, "silence"),
+        (music(6), RATE, "music"),
+        (tones(440), RATE, "tone"),
+        (np.full(5 * RATE, 0.4), RATE, "dc_only"),
+        (np.full(5 * RATE, np.nan), RATE, "non_finite_samples"),
+        (voice(5, rate=8_000), 8_000, "narrow_band"),
+    ],
+    ids=["silence", "music", "a tone", "DC", "NaN", "8 kHz"],
+)
+def test_has_its_reason(aws_running: Aws, sound: np.ndarray, rate: int, reason: str) -> None:
+    found = told(aws_running, wav(sound.astype(np.float32), rate))
+    assert found["synthetic_speech"] == ("inconclusive", reason)
+    assert all(outcome in ("inconclusive", "scored") for outcome, _ in found.values())
+    if reason not in ("narrow_band",):
+        assert {outcome for outcome, _ in found.values()} == {"inconclusive"}
+
+
+def test_any_rate_and_many_channels_are_heard(aws_running: Aws, tmp_path: Path) -> None:
+    fast = makers.sound(tmp_path / "x.wav", "pcm_s16le", voice(5, rate=192_000), 192_000).read_bytes()
+    assert told(aws_running, fast)["audio_splice"][0] == "scored"
+    two = VOICE[: 2 * RATE]
+    many = np.stack([two, *[np.zeros_like(two)] * 23])
+    found = told(aws_running, wav(many))
+    assert found["audio_splice"][0] == "scored"
+
+
+def test_what_is_left_of_a_truncated_one_is_heard(aws_running: Aws) -> None:
+    body = wav(VOICE)
+    assert told(aws_running, body[: len(body) * 4 // 5])["audio_splice"][0] == "scored"
+    assert told(aws_running, wav(VOICE, says=10**9))["audio_splice"][0] == "scored"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(wav(VOICE[:0]), "unreadable_media"), (b"RIFF\0\0\0\0WAVE", "unreadable_media")],
+    ids=["no samples", "a head alone"],
+)
+def test_nothing_to_hear(aws_running: Aws, body: bytes, code: str) -> None:
+    _, done = end(aws_running, begin(aws_running, inline=body, operations=ASKED))
+    assert (done.state, done.failure.code) == ("failed", code)
+    assert len(done.failure.detail) > 10
