@@ -28,6 +28,7 @@ PER_SOURCE = 5
 GENUINE = 260
 MOST_FALSE = 0.05
 MOST_SECONDS = 3.0
+LEAST_REAL = 0.85
 PARTS = ("localise", "copies", "genuine", "cost", "others")
 
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "localise" in arguments.parts or "copies" in arguments.parts:
             _forged(pool, _few(rows, arguments.per_source))
         if "copies" in arguments.parts:
-            _real(pool, arguments.data)
+            held &= _real(pool, arguments.data)
         if "genuine" in arguments.parts:
             held &= _genuine(pool, _spread(rows, arguments.genuine))
     if "cost" in arguments.parts:
@@ -133,24 +134,29 @@ def _interval(figure: object, groups: list[str]) -> str:
     return f"{figure(np.arange(len(groups))):.3f} ({low:.2f}–{high:.2f})"
 
 
-def _real(pool: multiprocessing.pool.Pool, data: Path) -> None:
+def _real(pool: multiprocessing.pool.Pool, data: Path) -> bool:
     folder = data / "forensic" / "edited"
     if not folder.is_dir():
         print("\nno real edits in the material")
-        return
+        return True
     paths = sorted(folder.glob("*/*/*"))
     judged = list(pool.imap(judge_real, [str(path) for path in paths]))
     print("\n## Real edits of the material (200 × 150 copy-moves; pyIFD's demonstration pictures)\n")
-    print("| file | kind | copy score | fused p |\n|---|---|---|---|")
+    print("| file | kind | copy score | copy-move LLR, gated | fused p |\n|---|---|---|---|---|")
     kinds = []
-    for path, (score, p_fake) in zip(paths, judged, strict=True):
+    for path, (score, gated, p_fake) in zip(paths, judged, strict=True):
         kind = {"modified": "copy-move", "original": "original"}.get(path.parent.name, "demonstration")
         kinds.append(kind)
-        print(f"| {path.name} | {kind} | {score:.0f} | {'silent' if p_fake is None else f'{p_fake:.3f}'} |")
+        fused = "silent" if p_fake is None else f"{p_fake:.3f}"
+        print(f"| {path.name} | {kind} | {score:.1f} | {gated:.2f} | {fused} |")
     known = [i for i, kind in enumerate(kinds) if kind != "demonstration"]
     labels = np.array([kinds[i] == "copy-move" for i in known])
-    print(f"\ncopy-move image AUC, real: {auc(np.array([judged[i][0] for i in known]), labels):.3f} "
-          f"({labels.sum()} edited, {(~labels).sum()} originals)")  # fmt: skip
+    raw, shipped = (auc(np.array([judged[i][k] for i in known]), labels) for k in (0, 1))
+    held = shipped >= LEAST_REAL
+    print(f"\ncopy-move image AUC, real: {shipped:.3f} through the shipped gate, silence = 0 ({raw:.3f} "
+          f"before it; {labels.sum()} edited, {(~labels).sum()} originals); required ≥ {LEAST_REAL}: "
+          f"{'held' if held else 'MISSED'}")  # fmt: skip
+    return held
 
 
 def _genuine(pool: multiprocessing.pool.Pool, rows: list[Row]) -> bool:
@@ -175,12 +181,13 @@ def _genuine(pool: multiprocessing.pool.Pool, rows: list[Row]) -> bool:
 
 def _cost() -> bool:
     print("\n## Warm cost of a 12-megapixel JPEG, one core, one thread\n")
-    total, parts = warm_cost()
+    wall, cpu, parts = warm_cost()
     print("| detector | seconds |\n|---|---|")
     for name, seconds in parts:
         print(f"| {name} | {seconds:.2f} |")
-    held = total <= MOST_SECONDS
-    print(f"| all, wall | {total:.2f} |\n\nrequired ≤ {MOST_SECONDS:.0f} s: {'held' if held else 'MISSED'}")
+    held = cpu <= MOST_SECONDS
+    print(f"| all, wall | {wall:.2f} |\n| all, CPU | {cpu:.2f} |\n")
+    print(f"required ≤ {MOST_SECONDS:.0f} s of one core: {'held' if held else 'MISSED'}")
     return held
 
 

@@ -100,6 +100,11 @@ def in_texts(texts: Iterable[Text]) -> list[Declaration]:
     found: list[Declaration] = []
     pairs = list(texts)
     keys = {text.keyword.lower(): text.text for text in pairs}
+    if keys.keys() >= {"prompt", "seed"} and _STEPS & keys.keys() and keys["seed"].strip().isdigit():
+        words = "a generator's prompt, seed and steps"  # Easy Diffusion: a text for each
+        found.append(
+            Declaration("generator_prompt", None, f"{pairs[0].kind} prompt", keys["prompt"][:500], words)
+        )
     for text in pairs:
         parsed = _json(text.text)
         where = f"{text.kind} {text.keyword}".strip()

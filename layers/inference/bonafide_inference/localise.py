@@ -32,6 +32,7 @@ _WORDS = {
     "no_jpeg_history": "Not a JPEG, and nothing of an earlier one can be seen in it.",
     "unsupported_colour": "The JPEG is stored in another colour model than YCbCr or grey.",
     "too_small": f"Under {LEAST_SIDE} pixels a side there are too few blocks.",
+    "truncated": "The file is cut off: what is missing would look like a part with another history.",
     "quality_too_low": f"Saved at quality {LOWEST_QUALITY} or below: the traces of earlier saves are wiped.",
 }
 """Why those that look for a compression history are silent."""

@@ -63,6 +63,8 @@ class Metadata:
     photoshop: tuple[Resource, ...] = ()
     texts: tuple[Text, ...] = ()
     layout: Layout = field(default_factory=Layout)
+    dots_per_inch: int | None = None
+    """Of a PNG (pHYs)."""
     problems: tuple[str, ...] = ()
 
     @property
@@ -242,6 +244,8 @@ class _Reader:
                 self._exif(block[6:] if block.startswith(b"Exif\0") else block)
             elif chunk.kind == "iCCP":
                 self.profile = inflate(chunk.data(self.data).partition(b"\0")[2][1:])
+            elif chunk.kind == "pHYs" and (body := chunk.data(self.data))[8:9] == b"\1":
+                self.found.dots_per_inch = round(int.from_bytes(body[:4], "big") * 0.0254)
 
     def _png_text(self, chunk: Chunk) -> None:
         pair = png_text(chunk.kind, chunk.data(self.data, MAX_BLOCK))

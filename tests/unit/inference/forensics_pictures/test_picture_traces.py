@@ -96,6 +96,8 @@ class TestGenerators:
              "generator_novelai", "NovelAI"),
             (png(text("fooocus_scheme", "fooocus"), text("parameters", '{"base_model": "x", "seed": 4}')),
              "generator_fooocus", "Fooocus"),
+            (png(text("prompt", "a duck"), text("seed", "7"), text("num_inference_steps", "25")),
+             "generator_prompt", None),
             (with_xmp(PLAIN, xmp(body="<dc:description><rdf:Alt><rdf:li>a duck --v 6 Job ID: "
                                  "01234567-89ab-cdef-0123-456789abcdef</rdf:li></rdf:Alt></dc:description>")),
              "generator_midjourney", "Midjourney"),
@@ -180,6 +182,7 @@ class TestEditors:
             (makers.jpeg(makers.texture(), exif=exif(Software="Adobe Photoshop 25.0")), "editor_named"),
             (makers.jpeg(makers.texture(), exif=exif(Software="paint.net 5.0", Make="C")), "editor_named"),
             (png(text("Software", "GIMP 2.10")), "editor_named"),
+            (png(text("Software", "Adobe ImageReady")), "editor_named"),
             (with_segments(PLAIN, segment(0xFE, b"File written by Adobe Photoshop\xa8 4.0")), "editor_named"),
             (makers.jpeg(makers.texture(), exif=exif(Software="Adobe Lightroom 5.3")), "raw_developer_named"),
             (with_resources(PLAIN, resource(0x3ED, b"\0" * 16)), "photoshop_resources"),
@@ -273,6 +276,10 @@ class TestScreenshots:
         assert codes(put(tmp_path / "b.png", makers.picture("PNG", image, icc_profile=odd))) == {
             "screenshot_likely"
         }
+        retina = makers.picture("PNG", image, dpi=(144, 144))
+        assert codes(put(tmp_path / "d.png", retina)) == {"screenshot_likely"}
+        other = makers.picture("PNG", makers.texture(160, 120), dpi=(144, 144))
+        assert codes(put(tmp_path / "e.png", other)) == set()
         standard = makers.picture("PNG", image, icc_profile=bytes(profile))
         assert codes(put(tmp_path / "c.png", standard)) == set()
 

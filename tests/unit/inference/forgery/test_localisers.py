@@ -138,6 +138,15 @@ def test_innocent_pictures(tmp_path: Path) -> None:
         silent(ask(put(tmp_path / f"{number}.{suffix}", data), Options(visualize=False)))
 
 
+def test_a_file_that_is_cut_off_is_not_forged(tmp_path: Path) -> None:
+    """What a decoder puts below the cut has no compression history; that is no patch from elsewhere."""
+    for quality in (70, 85):
+        data = makers.jpeg(saved(photo(seed=31), quality), 92, subsampling=2)
+        found = ask(put(tmp_path / "x.jpg", data[: len(data) * 2 // 3]), Options(visualize=False))
+        assert [found[name].reason for name in HISTORY] == ["truncated"] * 3
+        silent(found)
+
+
 def test_drawings_are_not_searched_for_copies(tmp_path: Path) -> None:
     screen = Image.new("RGB", (600, 400), "white")
     for left in range(20, 560, 60):

@@ -74,6 +74,8 @@ class DoubleQuantisation:
 
     def score(self, job: Job) -> Finding:
         """Localise blocks with another compression history, and calibrate the strongest contrast."""
+        if "truncated" in job.media.warnings:
+            return silent(job, "truncated", {})
         if job.media.format != "jpeg":
             found = Measurement(reason="no_jpeg_history")
         else:

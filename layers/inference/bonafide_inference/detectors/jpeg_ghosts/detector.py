@@ -59,6 +59,8 @@ class JpegGhosts:
 
     def score(self, job: Job) -> Finding:
         """Find the strongest ghost and calibrate how far it stands out."""
+        if "truncated" in job.media.warnings:
+            return silent(job, "truncated", {})
         found = Measurement(reason="no_jpeg_history")
         if job.media.format == "jpeg":
             found = weigh(job.piece.luma(), job.manifest.thresholds["min_peak"])

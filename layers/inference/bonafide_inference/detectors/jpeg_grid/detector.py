@@ -85,6 +85,8 @@ class JpegGrid:
 
     def score(self, job: Job) -> Finding:
         """Look for a part on a foreign grid, and calibrate how unexpected it is."""
+        if "truncated" in job.media.warnings:
+            return silent(job, "truncated", {})
         found = _measure(job)
         if found.score is None or found.map is None:
             return silent(job, found.reason or "no_foreign_grid", _values(found), _WORDS)

@@ -25,7 +25,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "photo ?impact", "zoner", "photofiltre", "picnik", "photodirector", "photoworks", "microsoft paint",
         "windows photo editor", "microsoft office picture", "picture publisher", "photostudio", "lightx",
         "airbrush", "youcam", "seashore", "acorn", "photoplus", "photopad", "ulead", "photodraw", "phixr",
-        "mspaint", "paintbrush for mac",
+        "mspaint", "paintbrush for mac", "imageready", "adobe express", r"capcut\b", "photoroom", r"inshot\b",
+        r"figma\b",
     ),
     "manager": (
         "picasa", "iphoto", "digikam", "shotwell", "f-spot", "windows photo", "microsoft windows photo",

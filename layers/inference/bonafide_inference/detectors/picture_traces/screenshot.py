@@ -50,7 +50,9 @@ def screenshot_facts(found: Metadata, media: MediaFacts, named: tuple[Program, .
 
 
 def _density(found: Metadata) -> int | None:
-    """Dots an inch, from EXIF."""
+    """Dots an inch, from a PNG's own chunk or from EXIF."""
+    if found.dots_per_inch is not None:
+        return found.dots_per_inch
     value = found.exif.get("XResolution")
     if not isinstance(value, (int, float)) or not 0 < value < 1e6:
         return None
