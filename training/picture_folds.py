@@ -1,6 +1,6 @@
 """Does anything that looks at pixels carry over? Leave-source-out folds, with intervals and controls.
 
-Two networks from scratch (`picture_net`) and two linear judges of what a pretrained one sees
+A network from scratch (`picture_net`) and two linear judges of what a pretrained one sees
 (`picture_backbone`), beside a judge that knows size, bytes a pixel and format only.
 """
 
@@ -19,9 +19,9 @@ from training.picture_crops import Crops, load
 
 __all__ = ["KINDS", "TRIVIAL", "Fold", "carries", "folds", "splits", "table"]
 
-KINDS = ("mean", "npr", "pretrained", "pretrained, best stage")
-"""Two inputs of the small network (`picture_net.residual`); all stages of the pretrained one, or one of them,
-chosen on groups held out within those that it is fitted on."""
+KINDS = ("from scratch", "pretrained", "pretrained, best stage")
+"""The small network; all stages of the pretrained one, or the one stage that does best on groups held out
+within those that it is fitted on."""
 TRIVIAL = "size and format"
 SIDE = 192
 """Pixels of a crop."""
@@ -99,7 +99,7 @@ def _judge(kind: str, crops: Crops, described: dict[str, NDArray[np.float32]], i
         known = logistic.fit(crops.trivial[inside], labels == 1)
         return lambda _, rows: known(crops.trivial[rows])
     if not kind.startswith("pretrained"):
-        net = picture_net.fit(crops.trained[inside], labels, groups, kind)
+        net = picture_net.fit(crops.trained[inside], labels, groups)
         return lambda version, rows: picture_net.scores(net, getattr(crops, version)[rows])
     stage = None
     if kind != "pretrained":
