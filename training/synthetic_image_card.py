@@ -60,7 +60,7 @@ random history (resize 0.5 to 1.5 before the crop, blur, noise, JPEG 60 to 100, 
 - `pretrained`: a linear judge of all that EfficientNet-Lite0, trained on ImageNet, sees in the crops
   (`training/picture_backbone.py`); `best stage`: of the one stage that does best on groups held out
   *within* those that it is fitted on;
-- `size and format`: a linear judge of pixels, bytes a pixel and format (those of the file as delivered).
+- `size and format`: a linear judge of pixels, bytes a pixel and format; after JPEG 85, of pixels alone.
 
 Fitted on `clear` rows, and (`ARGS=--unstated`) once more on all rows. Groups are held out in turn; intervals
 by drawing pictures.
