@@ -150,8 +150,8 @@ bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA
 trust-lists: $(RUN_ENV)  ## Install the public C2PA trust lists (DIR=folder: from files at hand)
 	@$(PY) -m localcloud.trust_lists $(if $(DIR),--from "$(DIR)")
 
-train: $(if $(filter $(LEARNED),$(MODEL)),$(TRAIN_ENV),$(DEV_ENV))  ## Make MODEL again from its data
-	@$(PY) -m training.train $(MODEL) $(ARGS)
+train: $(if $(filter $(LEARNED),$(MODEL)),$(TRAIN_ENV),$(DEV_ENV))  ## Make MODEL again from the material in DATA
+	@$(PY) -m training.train $(MODEL) --data "$${DATA:-../shared/data}" $(ARGS)
 
 coverage-spec: $(DEV_ENV)  ## Which test proves which row of the vendors' specifications, and how it ended (ARGS=PHX)
 	@$(PY) -m tests.coverage_spec --run $(ARGS)

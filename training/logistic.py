@@ -37,7 +37,10 @@ def fit(rows: NDArray[np.floating], labels: NDArray[np.bool_], ridge: float = 1.
         chance = 1 / (1 + np.exp(-np.clip(table @ weights, -30, 30)))
         slope = table.T @ (share * (chance - labels)) + penalty @ weights
         curve = (table * (share * chance * (1 - chance))[:, None]).T @ table + penalty
-        weights -= np.linalg.solve(curve, slope)
+        step = np.linalg.solve(curve, slope)
+        weights -= step
+        if np.abs(step).max() < 1e-9:
+            break
     return Logistic(mean, std, weights)
 
 

@@ -1,4 +1,4 @@
-"""The small network tried for ``synthetic_image``: native crops, residual or NPR input, from scratch."""
+"""The small network tried for ``synthetic_image``: native crops, residual input, from scratch."""
 
 from __future__ import annotations
 
@@ -12,29 +12,21 @@ __all__ = ["SIDE", "STEPS", "PictureNet", "fit", "scores"]
 
 SIDE = 64
 """Pixels of the windows that it is trained on, cut from crops; never resized."""
-STEPS = 400
+STEPS = 300
 GAIN = 12.0
 
 
-def residual(crops: Tensor, kind: str) -> Tensor:
-    """What is left of (batch, 3, n, n) in 0..1 without its content.
-
-    ``mean``: less the mean of the 3x3 neighbourhood. ``npr``: less the mean of the 2x2 cell that the pixel is
-    in (neighbouring pixel relations, Tan et al., CVPR 2024).
-    """
-    if kind == "npr":
-        smooth = functional.interpolate(functional.avg_pool2d(crops, 2), scale_factor=2)
-    else:
-        smooth = functional.avg_pool2d(functional.pad(crops, (1, 1, 1, 1), mode="reflect"), 3, 1)
+def residual(crops: Tensor) -> Tensor:
+    """(batch, 3, n, n) in 0..1 without their content: less the mean of the 3x3 neighbourhood."""
+    smooth = functional.avg_pool2d(functional.pad(crops, (1, 1, 1, 1), mode="reflect"), 3, 1)
     return ((crops - smooth) * GAIN).clamp(-3, 3)
 
 
 class PictureNet(nn.Module):
     """(batch, 3, n, n) in 0..1 to the logit of "generated" (batch,); 0.03 M parameters."""
 
-    def __init__(self, kind: str, width: int = 12) -> None:
+    def __init__(self, width: int = 12) -> None:
         super().__init__()
-        self.kind = kind
         plan = ((3, width, 1), (width, width, 2), (width, 2 * width, 1), (2 * width, 3 * width, 2),
                 (3 * width, 4 * width, 1))  # fmt: skip
         self.body = nn.Sequential(
@@ -48,17 +40,17 @@ class PictureNet(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class."""
-        found = self.body(residual(crops, self.kind)).flatten(2)
+        found = self.body(residual(crops)).flatten(2)
         return self.out(self.drop(torch.cat([found.mean(2), found.std(2)], 1))).squeeze(1)
 
 
 def fit(
-    crops: NDArray[np.uint8], labels: NDArray[np.int64], groups: NDArray[np.str_], kind: str,
+    crops: NDArray[np.uint8], labels: NDArray[np.int64], groups: NDArray[np.str_],
     steps: int = STEPS, batch: int = 32, seed: int = 0,
 ) -> PictureNet:  # fmt: skip
     """Train on (pictures, versions, n, n, 3) crops; both members of every pair are of one matched group."""
     torch.manual_seed(seed)
-    rng, net = np.random.default_rng(seed), PictureNet(kind)
+    rng, net = np.random.default_rng(seed), PictureNet()
     optimiser = torch.optim.AdamW(net.parameters(), 4e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, steps)
     pools = {(g, y): np.flatnonzero((groups == g) & (labels == y)) for g in np.unique(groups) for y in (0, 1)}
@@ -80,7 +72,7 @@ def fit(
         optimiser.step()
         schedule.step()
         if step % 100 == 99:
-            print(f"  {kind} step {step + 1}: loss {float(loss.detach()):.3f}", flush=True)
+            print(f"  step {step + 1}: loss {float(loss.detach()):.3f}", flush=True)
     return net.eval()
 
 

@@ -56,12 +56,11 @@ def _pixels(figures: dict[str, Any], folds: str, measurements: str) -> str:
 Tried on native crops of 192 px, both classes from one matched group in every batch and through the same
 random history (resize 0.5 to 1.5 before the crop, blur, noise, JPEG 60 to 100, WebP):
 
-- `mean`, `npr`: a small network from scratch (`training/picture_net.py`; input less the 3x3 mean, or
-  neighbouring pixel relations);
+- `from scratch`: a small network on what is left less the 3x3 mean (`training/picture_net.py`);
 - `pretrained`: a linear judge of all that EfficientNet-Lite0, trained on ImageNet, sees in the crops
   (`training/picture_backbone.py`); `best stage`: of the one stage that does best on groups held out
   *within* those that it is fitted on;
-- `size and format`: a linear judge of pixels, bytes a pixel and format (those of the file as delivered).
+- `size and format`: a linear judge of pixels, bytes a pixel and format; after JPEG 85, of pixels alone.
 
 Fitted on `clear` rows, and (`ARGS=--unstated`) once more on all rows. Groups are held out in turn; intervals
 by drawing pictures.

@@ -151,5 +151,5 @@ class TestPretrained:
         held = crops(["a"] * 12, [0, 1] * 6, [True] * 12)
         flat = held.trained // 16 + 120
         given = np.where(held.label[:, None, None, None, None] == 1, held.trained, flat)
-        found = scores(fit(given, held.label, held.group, "mean", steps=20), given)
+        found = scores(fit(given, held.label, held.group, steps=20), given)
         assert found[held.label == 1].min() > found[held.label == 0].max()

@@ -7,6 +7,7 @@ not scored: each points one way on one source and the other way on the next (car
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -169,7 +170,7 @@ def spectrum(found: list[NDArray[np.uint8]]) -> NDArray[np.float64] | None:
     fabric and screens. None when no crop is whole.
     """
     square = [crop for crop in found if crop.shape[:2] == (SIDE, SIDE)]
-    whole = [crop @ np.full(3, 1 / 3, np.float32) for crop in square]
+    whole: list[Any] = [crop @ np.full(3, 1 / 3, np.float32) for crop in square]
     if not whole:
         return None
     window = np.hanning(SIDE)[:, None] * np.hanning(SIDE)[None, :]
