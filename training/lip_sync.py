@@ -149,7 +149,8 @@ Written by `python -m training.train lip_sync --data ../shared/data`; do not edi
 
 **Asks** whether the mouth moves with the sound. The distance of the inner lips (a mesh of 468 points,
 decision 0080) is correlated with the loudness of the sound from {BAND_HZ[0]:.0f} to {BAND_HZ[1]:.0f} Hz at
-lags up to {MAX_LAG_S} s either way. `offset_s` is positive when the sound is late; `margin` is the best correlation within {NEAR_S} s less the best beyond.
+lags up to {MAX_LAG_S} s either way. `offset_s` is positive when the sound is late;
+`margin` is the best correlation within {NEAR_S} s less the best beyond.
 
 A rule, no learned weights, **and no score**: the answer is `inconclusive` (`no_calibrated_score`), offset
 and correlation are evidence. **A single offset is not to be trusted**: on their own sound {near["genuine"]}
