@@ -30,7 +30,7 @@ from bonafide_inference.frames import Stretch, read_reel
 from bonafide_inference.vad import FRAME, Vad
 from numpy.typing import NDArray
 
-from training.clips import Clip, clips, figure, words
+from training.clips import Clip, clips, figure, seconds, words
 
 __all__ = ["train"]
 
@@ -94,7 +94,8 @@ def _speaker(clip: Clip) -> Speaker | None:
     frames = sound[: sound.size // FRAME * FRAME].reshape(-1, FRAME)
     if not len(frames) or float((Vad().feed(frames) > 0.5).mean()) < LEAST_SPEECH:
         return None
-    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=LONGEST_S))
+    length = seconds(clip.path, LONGEST_S)
+    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=length))
     tracks = follow(reel.frames).tracks
     for burst in reel.bursts:
         track = follow_burst(burst, reel.frames, tracks)

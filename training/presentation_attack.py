@@ -222,7 +222,8 @@ without a face (`no_face`), or when it is too small, dark, blurred or turned.
 face, in half of the frames looked at) and `screen_bands` (a band of brightness that wanders over the frame;
 lamps on mains current do that, too). Their rates are in the last table; found ones are simulated: the real
 replays are crops without surroundings. `attack_type` is `screen` where the score says attack and a sign is
-there, else `screen_or_print`: the measurements of the face alone do not say which (table).
+there, else `screen_or_print`: the measurements of the face tell the two apart in simulation, and call every
+real replay a screen (table), but no real print was ever seen, so they do not decide it.
 
 **Trained on simulation only** (`training/screens.py`: pixel stripes, perspective, glow, clipping, glare,
 print dots; both classes through the same camera) on faces of `clear` rows. The simulated camera was

@@ -22,7 +22,7 @@ from bonafide_inference.frames import Burst, Stretch, read_reel
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from training.clips import clips
+from training.clips import clips, seconds
 
 __all__ = ["signs_table"]
 
@@ -95,7 +95,9 @@ def _screen(shown: Image.Image, scene: Image.Image, rng: np.random.Generator) ->
 def _bursts(data: Path) -> Iterator[Burst]:
     for clip in clips(data):
         if clip.label == "genuine":
-            reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=LONGEST_S))
+            reel = read_reel(
+                str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=seconds(clip.path, LONGEST_S))
+            )
             yield from reel.bursts
 
 

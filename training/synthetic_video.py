@@ -18,7 +18,7 @@ from bonafide_inference.detectors.synthetic_video.measure import FPS, NAMES, SID
 from bonafide_inference.frames import Stretch, read_reel
 from numpy.typing import NDArray
 
-from training.clips import Clip, clips, either, figure, words
+from training.clips import Clip, clips, either, figure, seconds, words
 from training.logistic import fit
 from training.metrics import auc
 
@@ -65,15 +65,16 @@ def train(data: Path, target: Path) -> None:
 
 
 def _measure(clip: Clip) -> tuple[Clip, NDArray[Any], list[float], list[float]] | None:
-    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=LONGEST_S))
+    length = seconds(clip.path, LONGEST_S)
+    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=length))
     rows = measured(reel.bursts)[1]
     if not rows:
         return None
     height, width = reel.frames[0].rgb.shape[:2]
-    seconds = reel.bursts[-1].frames[-1].time_s
-    density = clip.path.stat().st_size / (height * width * max(seconds, 0.1))
+    lasts = reel.bursts[-1].frames[-1].time_s
+    density = clip.path.stat().st_size / (height * width * max(lasts, 0.1))
     shown = [value or 0.0 for value in frames_shown(reel.bursts).values()]
-    return clip, np.mean(rows, axis=0), shown, [float(min(height, width)), reel.rate, seconds, density]
+    return clip, np.mean(rows, axis=0), shown, [float(min(height, width)), reel.rate, lasts, density]
 
 
 def _left_out(values: NDArray[Any], table: dict[str, NDArray[Any]]) -> dict[tuple[str, str], float]:

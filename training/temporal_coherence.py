@@ -19,7 +19,7 @@ from bonafide_inference.detectors.temporal_coherence.measure import Coherence, m
 from bonafide_inference.faces import follow, follow_burst
 from bonafide_inference.frames import Stretch, read_reel
 
-from training.clips import figure, words
+from training.clips import figure, seconds, words
 from training.logistic import fit
 from training.metrics import auc, bootstrap
 
@@ -67,7 +67,9 @@ def clips(data: Path) -> Iterator[Clip]:
         rows = [row for row in csv.DictReader(file) if row["path"].startswith("video/")]
     for row in sorted(rows, key=lambda row: row["path"]):
         family = "matroska" if row["path"].endswith(".mkv") else "mov"
-        reel = read_reel(str(data / row["path"]), family, Stretch(end_s=LONGEST_S, length_s=8.0))
+        path = data / row["path"]
+        length = seconds(path, LONGEST_S)
+        reel = read_reel(str(path), family, Stretch(end_s=LONGEST_S, length_s=length))
         found = follow(reel.frames)
         if not found.tracks:
             continue
@@ -129,7 +131,7 @@ def _value(clip: Clip, name: str) -> float | None:
 
 
 def _left_out(every: list[Clip], names: Sequence[str]) -> tuple[tuple[float, float, float], float]:
-    """A regression over logs that never saw the source it judges: AUC with interval; false alarms at its zero."""
+    """A regression over logs that never saw the source it judges: AUC, interval; false alarms at its zero."""
     some = [clip for clip in every if clip.genuine or clip.source.split("/")[0] in FACES]
     some = [clip for clip in some if all(_value(clip, name) is not None for name in names)]
     logs = np.array([[np.log(abs(_value(clip, name) or 0.0) + 1e-4) for name in names] for clip in some])
@@ -145,10 +147,10 @@ def _said(
     own: tuple[tuple[float, float, float], float], trivial: tuple[tuple[float, float, float], float]
 ) -> str:
     return (
-        f"A regression over jitter and flicker that never saw the source it judges tells clips with a fake face\n"
-        f"from genuine ones with AUC {words(own[0])}, over trivial variables ({', '.join(TRIVIAL)})\n"
-        f"{words(trivial[0])}. At its zero it accuses {own[1]:.0%} of the genuine clips, so it is not shipped "
-        "(decision 0081)."
+        "A regression over jitter and flicker that never saw the source it judges tells clips with a\n"
+        f"fake face from genuine ones with AUC {words(own[0])}, over trivial variables\n"
+        f"({', '.join(TRIVIAL)}) {words(trivial[0])}. At its zero it accuses\n"
+        f"{own[1]:.0%} of the genuine clips, so it is not shipped (decision 0081)."
     )
 
 

@@ -30,6 +30,8 @@ JUDGED = 60
 LOOKED_AROUND = 8
 """Faces whose surroundings are looked at; edges around half of them are believed."""
 WORDS = {
+    "no_video": "There is no picture track.",
+    "too_small": "The picture is smaller than 64 pixels.",
     "no_frames": "There is no frame in this stretch.",
     "no_face": "No face was found.",
     "face_too_small": "The face is too small to be judged.",

@@ -27,6 +27,7 @@ FRAME_NAMES = ("period_two", "noise_by_light", "noise", "plain", "detail")
 """Of `synthetic_image.pixels.Pixels`; colours are not kept in native size."""
 
 WORDS = {
+    "no_video": "There is no picture track.",
     "no_frames": "There is no frame in this stretch.",
     "too_few_frames": "Too few consecutive frames: nothing can be compared over time.",
     "nothing_in_picture": "The picture is plain: there is nothing to measure.",
