@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from training.metrics import auc, bootstrap
 
-__all__ = ["Clip", "clips", "either", "figure", "words"]
+__all__ = ["Clip", "clips", "either", "figure", "seconds", "words"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def clips(data: Path) -> list[Clip]:
         Clip(data / r["path"], "/".join(r["path"].split("/")[1:3]), r["label"], r["release"] == "clear")
         for r in sorted(rows, key=lambda r: r["path"]) if r["release"] != "test-only"
     ]  # fmt: skip
+
+
+def seconds(path: Path, most: float) -> float:
+    """How long the file says it is, at most ``most``: it places the bursts as in production."""
+    with av.open(str(path)) as container:
+        return min(most, (container.duration or most * 1e6) / 1e6)
 
 
 def figure(scores: Any, labels: Any, groups: Sequence[Any]) -> tuple[float, float, float]:

@@ -30,7 +30,7 @@ from bonafide_inference.frames import Stretch, read_reel
 from bonafide_inference.vad import FRAME, Vad
 from numpy.typing import NDArray
 
-from training.clips import Clip, clips, figure, words
+from training.clips import Clip, clips, figure, seconds, words
 
 __all__ = ["train"]
 
@@ -94,7 +94,8 @@ def _speaker(clip: Clip) -> Speaker | None:
     frames = sound[: sound.size // FRAME * FRAME].reshape(-1, FRAME)
     if not len(frames) or float((Vad().feed(frames) > 0.5).mean()) < LEAST_SPEECH:
         return None
-    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=LONGEST_S))
+    length = seconds(clip.path, LONGEST_S)
+    reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=length))
     tracks = follow(reel.frames).tracks
     for burst in reel.bursts:
         track = follow_burst(burst, reel.frames, tracks)
@@ -149,7 +150,8 @@ Written by `python -m training.train lip_sync --data ../shared/data`; do not edi
 
 **Asks** whether the mouth moves with the sound. The distance of the inner lips (a mesh of 468 points,
 decision 0080) is correlated with the loudness of the sound from {BAND_HZ[0]:.0f} to {BAND_HZ[1]:.0f} Hz at
-lags up to {MAX_LAG_S} s either way. `offset_s` is positive when the sound is late; `margin` is the best correlation within {NEAR_S} s less the best beyond.
+lags up to {MAX_LAG_S} s either way. `offset_s` is positive when the sound is late;
+`margin` is the best correlation within {NEAR_S} s less the best beyond.
 
 A rule, no learned weights, **and no score**: the answer is `inconclusive` (`no_calibrated_score`), offset
 and correlation are evidence. **A single offset is not to be trusted**: on their own sound {near["genuine"]}

@@ -24,6 +24,7 @@ from PIL import Image
 
 from training.logistic import Logistic, fit, onnx_bytes, platt
 from training.metrics import auc, bootstrap
+from training.screen_signs import signs_table
 from training.screens import camera, genuine, printed, screened
 
 __all__ = ["Measured", "replays", "train"]
@@ -46,6 +47,7 @@ class Measured:
     attack: NDArray[np.bool_]
     folder: NDArray[np.str_]
     origin: NDArray[np.str_]
+    printed: NDArray[np.bool_]
 
 
 def train(data: Path, target: Path) -> None:
@@ -62,7 +64,8 @@ def train(data: Path, target: Path) -> None:
     real, sides = replays(data)
     natural = {folder: np.array([traces(c) for c, _ in found]) for folder, found in faces.items() if found}
     figures = _figures(model, held, known, unseen, real)
-    card = _card(figures, _tables(model, calibration, held, known, unseen, real, sides, natural))
+    tables = _tables(model, calibration, held, known, unseen, real, sides, natural)
+    card = _card(figures, f"{tables}\n\n{_kinds(known, unseen, real)}\n\n{signs_table(data)}")
     for place in (target, target.parent / f"{target.name}_video"):
         _write(place, model, calibration, known, figures, card)
 
@@ -97,16 +100,18 @@ def _bounded(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _simulated(faces: dict[str, list[tuple[NDArray[np.uint8], str]]], seed: int) -> Measured:
     """Each face live and attacked, `SIMULATED` times; both through the same camera."""
     rng = np.random.default_rng(seed)
-    rows, attack, folders, origins = [], [], [], []
+    rows, attack, folders, origins, prints = [], [], [], [], []
     for folder, found in faces.items():
         for face, origin in found:
             for _ in range(SIMULATED):
-                shown = (screened if rng.random() < 0.7 else printed)(face, rng)
+                how = screened if rng.random() < 0.7 else printed
+                shown = how(face, rng)
+                prints += [False, how is printed]
                 rows += [traces(camera(genuine(face), rng)), traces(camera(shown, rng))]
                 attack += [False, True]
                 folders += [folder] * 2
                 origins += [origin] * 2
-    return Measured(np.array(rows), np.array(attack), np.array(folders), np.array(origins))
+    return Measured(*map(np.array, (rows, attack, folders, origins, prints)))
 
 
 def replays(data: Path) -> tuple[Measured, NDArray[np.float64]]:
@@ -122,7 +127,8 @@ def replays(data: Path) -> tuple[Measured, NDArray[np.float64]]:
             sides.append(float(side))
             origins.append(path.name)
     folder = np.array(["liveness"] * len(rows))
-    return Measured(np.array(rows), np.array(attack), folder, np.array(origins)), np.array(sides)
+    never = np.zeros(len(rows), bool)
+    return Measured(np.array(rows), np.array(attack), folder, np.array(origins), never), np.array(sides)
 
 
 def _figures(
@@ -187,6 +193,19 @@ def _tables(
     return "\n".join(lines)
 
 
+def _kinds(known: Measured, unseen: Measured, real: Measured) -> str:
+    """Whether the same measurements tell a screen from a print: among attacks only."""
+    model = fit(known.rows[known.attack], known.printed[known.attack])
+    pick = unseen.attack
+    found = _interval(model(unseen.rows[pick]), unseen.printed[pick], unseen.origin[pick])
+    screens = float(np.mean(model(real.rows[real.attack]) < 0))
+    return (
+        "| screen or print, among attacks | |\n|---|---|\n"
+        f"| simulated, sources never trained: AUC | {found} |\n"
+        f"| real replays (all off a screen) called a screen | {screens:.0%} |"
+    )
+
+
 def _card(figures: dict[str, Any], tables: str) -> str:
     return f"""# presentation_attack 1.0.0
 
@@ -197,8 +216,14 @@ face).
 **Asks** whether a face was filmed off a screen or a print, passively: clipped highlights, lifted black,
 gamut, colour fringes, moiré peaks, noise, detail; {len(NAMES)} measurements of one face at 96 pixels, and
 a logistic regression. Nothing is asked of the person, so a good screen in good light passes. **Silent**
-without a face (`no_face`), or when it is too small, dark, blurred or turned. `attack_type` is
-`screen_or_print`: the two cannot be told apart here. Bezels and refresh flicker are not judged.
+without a face (`no_face`), or when it is too small, dark, blurred or turned.
+
+**Signs of a screen** are flags beside the score: `screen_edges` (straight dark edges on all four sides of the
+face, in half of the frames looked at) and `screen_bands` (a band of brightness that wanders over the frame;
+lamps on mains current do that, too). Their rates are in the last table; found ones are simulated: the real
+replays are crops without surroundings. `attack_type` is `screen` where the score says attack and a sign is
+there, else `screen_or_print`: the measurements of the face tell the two apart in simulation, and call every
+real replay a screen (table), but no real print was ever seen, so they do not decide it.
 
 **Trained on simulation only** (`training/screens.py`: pixel stripes, perspective, glow, clipping, glare,
 print dots; both classes through the same camera) on faces of `clear` rows. The simulated camera was

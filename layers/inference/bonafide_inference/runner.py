@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import sys
 import time
 from typing import Any
 
@@ -55,7 +56,10 @@ def _guarded(folder: ModelFolder, job: Job) -> Finding:
         detector = _make(folder)
         reason = detector.applies(job.media)
         if reason is not None:
-            finding = Finding(operation=operation, outcome=Outcome.NOT_APPLICABLE, reason=reason)
+            finding = Finding(
+                operation=operation, outcome=Outcome.NOT_APPLICABLE, reason=reason,
+                detail=_words(detector, reason),
+            )  # fmt: skip
         else:
             finding = detector.score(job)
     except ModelError as error:
@@ -70,6 +74,12 @@ def _guarded(folder: ModelFolder, job: Job) -> Finding:
             operation=operation, outcome=Outcome.FAILED, reason="detector_error", detail=words[:300]
         )
     return finding.model_copy(update={"seconds": round(time.monotonic() - started, 4)})
+
+
+def _words(detector: Detector, reason: str) -> str | None:
+    """What a detector's own room (``WORDS``) says of a reason."""
+    rooms = (vars(sys.modules[kind.__module__]).get("WORDS") for kind in type(detector).__mro__)
+    return next((str(words[reason]) for words in rooms if isinstance(words, dict) and reason in words), None)
 
 
 def _make(folder: ModelFolder) -> Detector:

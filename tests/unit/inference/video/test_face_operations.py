@@ -291,6 +291,7 @@ def test_lips_without_speech(
     path = talking if sound is None else with_sound(tmp_path / "s.mp4", talking, sound)
     found = ask(path, tmp_path, *THREE)["lip_sync"]
     assert (found.outcome, found.reason) == (outcome, reason)
+    assert found.detail, "said in words, too"
 
 
 @pytest.mark.parametrize(("moving", "reason"), [(True, "no_calibrated_score"), (False, "mouth_still")])

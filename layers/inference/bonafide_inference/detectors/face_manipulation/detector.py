@@ -26,6 +26,8 @@ STABLE = 0.9
 MOST_LOST = 20
 MOST_REGIONS = 12
 WORDS = {
+    "no_video": "There is no picture track.",
+    "too_small": "The picture is smaller than 64 pixels.",
     "no_frames": "There is no frame in this stretch.",
     "no_face": "No face was found.",
     "face_too_small": "The faces are too small to be judged.",

@@ -37,6 +37,7 @@ STILL = 0.01
 """Spread of the opening (eye distances) below which the mouth does not move: the mesh's own noise is 0.01."""
 MAX_SOUND_S = 960.0
 WORDS = {
+    "no_video": "There is no picture track.",
     "no_audio": "There is no sound in this stretch.",
     "no_frames": "There are too few consecutive frames to follow a mouth.",
     "no_face": "No face was followed through consecutive frames.",

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bonafide.model import Evidence, Finding, FrameScore, MediaFacts, Operation, Outcome, Region
+from bonafide.model import Evidence, Finding, Flag, FrameScore, MediaFacts, Operation, Outcome, Region
+from bonafide_inference.detectors.presentation_attack.signs import (
+    BAND_SHARE,
+    banding,
+    screen_edges,
+    shown_on_screen,
+)
 from bonafide_inference.detectors.presentation_attack.traces import NAMES, traces
 from bonafide_inference.faces import Face, FacesFound, assess, crop
 from bonafide_inference.frames import Frame
@@ -21,7 +27,11 @@ __all__ = ["MARGIN", "WORDS", "PresentationAttack"]
 MARGIN = 0.1
 JUDGED = 60
 """Faces of one track that are judged at most, evenly spread."""
+LOOKED_AROUND = 8
+"""Faces whose surroundings are looked at; edges around half of them are believed."""
 WORDS = {
+    "no_video": "There is no picture track.",
+    "too_small": "The picture is smaller than 64 pixels.",
     "no_frames": "There is no frame in this stretch.",
     "no_face": "No face was found.",
     "face_too_small": "The face is too small to be judged.",
@@ -91,10 +101,11 @@ def _scored(
         reason = "no_calibrated_score" if calibration is None else "out_of_distribution"
         return Finding(operation=Operation.PRESENTATION_ATTACK, outcome=Outcome.INCONCLUSIVE, reason=reason)
     verdict = calibration.apply(middle)
+    signs = _signs(job, frames, judged)
     chances = [calibration.apply(float(score)).p_fake for score in raw]
     worst = sorted(range(len(judged)), key=lambda place: -chances[place])[:12]
     evidence = Evidence(
-        flags=flags,
+        flags=(*flags, *signs),
         regions=tuple(_region(judged[place], chances[place]) for place in worst[:3]),
         frames=tuple(
             FrameScore(index=face.index, time_s=round(face.time_s, 3), p_fake=p)
@@ -102,7 +113,7 @@ def _scored(
         ) if job.media.kind == "video" else (),
         values={"faces_judged": len(judged), "tracks": len(found.tracks), "faces_left_out": found.left_out}
         | {name: round(float(x), 4) for name, x in zip(NAMES, np.median(rows, axis=0), strict=True)},
-        details=_details(found, judged, chances, verdict.p_fake),
+        details=_details(found, judged, chances, verdict.p_fake, bool(signs)),
     )  # fmt: skip
     return Finding(
         operation=Operation.PRESENTATION_ATTACK, outcome=Outcome.SCORED, p_fake=verdict.p_fake,
@@ -120,7 +131,24 @@ def _strange(model: LoadedModel, row: Any) -> bool:
     return bool(np.any(np.abs(row - np.array(ood.mean)) > ood.limit * np.array(ood.std)))
 
 
-def _details(found: FacesFound, judged: list[Face], chances: list[float], p_fake: float) -> dict[str, Any]:
+def _signs(job: Job, frames: list[Frame], judged: list[Face]) -> tuple[Flag, ...]:
+    """What only a screen (or a framed picture) shows: said, not scored."""
+    some = [judged[i] for i in np.unique(np.linspace(0, len(judged) - 1, LOOKED_AROUND).astype(int))]
+    edged = sum(shown_on_screen(screen_edges(frames[face.frame].rgb, face)) for face in some) / len(some)
+    share = banding(job.piece.reel().bursts) if job.media.kind == "video" else None
+    found = []
+    if edged >= 0.5:
+        words = "Straight dark edges surround the face on all sides, as those of a screen or a frame do."
+        found.append(Flag(code="screen_edges", message=words, value=round(edged, 3), where="frames"))
+    if share is not None and share >= BAND_SHARE:
+        words = "Bands of brightness wander over the picture, as over a filmed screen (or under mains light)."
+        found.append(Flag(code="screen_bands", message=words, value=round(share, 3), where="bursts"))
+    return tuple(found)
+
+
+def _details(
+    found: FacesFound, judged: list[Face], chances: list[float], p_fake: float, screen: bool
+) -> dict[str, Any]:
     """Liveness words, the kind of attack where the score says that there is one, and the tree."""
     attack = p_fake > 0.6
     leaves = [
@@ -134,7 +162,7 @@ def _details(found: FacesFound, judged: list[Face], chances: list[float], p_fake
         "liveness": {
             "result": "FAIL" if attack else "PASS" if p_fake < 0.4 else "UNDETERMINED", "method": "passive"
         },
-        "attack_type": "screen_or_print" if attack else None,
+        "attack_type": ("screen" if screen else "screen_or_print") if attack else None,
         "tree": node("video", judged[0].time_s, p_fake, [track]),
     }  # fmt: skip
 

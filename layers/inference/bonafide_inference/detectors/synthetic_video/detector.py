@@ -1,4 +1,6 @@
-"""The operation ``synthetic_video``: what time does to noise and residuals, on frames made equal.
+"""The operation ``synthetic_video``: what time does to noise and residuals, and what single frames show.
+
+The first on frames made equal, the second by the measurements of the picture detector, on native pixels.
 
 The measurements do not tell generated clips from filmed ones on sources they have not seen better than frame
 rate alone does (card, decision 0066), so there is no calibrated score: ``inconclusive``, with values.
@@ -10,15 +12,22 @@ from collections.abc import Sequence
 
 import numpy as np
 from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide_inference.detectors.synthetic_image.pixels import look
 from bonafide_inference.detectors.synthetic_video.measure import LEAST_FRAMES, NAMES, equalised, residuals
 from bonafide_inference.frames import Burst
 from bonafide_inference.registry import Job
 from bonafide_inference.video_report import cut_flags, node
 from numpy.typing import NDArray
 
-__all__ = ["WORDS", "SyntheticVideo", "measured"]
+__all__ = ["FRAME_NAMES", "WORDS", "SyntheticVideo", "frames_shown", "measured"]
+
+LOOKED_AT = 6
+"""Frames that the picture detector's measurements are taken of, evenly spread over the bursts."""
+FRAME_NAMES = ("period_two", "noise_by_light", "noise", "plain", "detail")
+"""Of `synthetic_image.pixels.Pixels`; colours are not kept in native size."""
 
 WORDS = {
+    "no_video": "There is no picture track.",
     "no_frames": "There is no frame in this stretch.",
     "too_few_frames": "Too few consecutive frames: nothing can be compared over time.",
     "nothing_in_picture": "The picture is plain: there is nothing to measure.",
@@ -46,7 +55,7 @@ class SyntheticVideo:
         middle = np.mean(rows, axis=0)
         values = {name: round(float(x), 4) for name, x in zip(NAMES, middle, strict=True)}
         evidence = Evidence(
-            flags=flags, values=values | {"bursts": len(rows)},
+            flags=flags, values=values | frames_shown(reel.bursts) | {"bursts": len(rows)},
             details={"tree": node("video", reel.frames[0].time_s, None)},
         )  # fmt: skip
         return _silent(Outcome.INCONCLUSIVE, "no_calibrated_score", ()).model_copy(
@@ -58,6 +67,18 @@ def measured(bursts: Sequence[Burst]) -> tuple[bool, list[NDArray[np.float32]]]:
     """Whether some burst has frames enough, and the measurements of those that show something."""
     stacks = [stack for burst in bursts if len(stack := equalised(burst.frames)) >= LEAST_FRAMES]
     return bool(stacks), [row for stack in stacks if (row := residuals(stack)) is not None]
+
+
+def frames_shown(bursts: Sequence[Burst]) -> dict[str, float | None]:
+    """The picture detector's measurements of single frames (native luma, the middle 256 pixels): medians."""
+    patches = [patch for burst in bursts for patch in burst.luma if min(patch.shape) >= 64]
+    places = np.unique(np.linspace(0, max(len(patches) - 1, 0), LOOKED_AT).astype(int))
+    seen = [look([np.repeat(patches[place][..., None], 3, -1)]) for place in places if patches]
+    found: dict[str, float | None] = {}
+    for name in FRAME_NAMES:
+        values = [value for one in seen if (value := getattr(one, name)) is not None]
+        found[f"frame_{name}"] = round(float(np.median(values)), 4) if values else None
+    return found
 
 
 def _silent(outcome: Outcome, reason: str, flags: tuple[Flag, ...]) -> Finding:

@@ -19,13 +19,14 @@ __all__ = ["TemporalCoherence", "issues_of"]
 MOST_ISSUES = 20
 APART_S = 0.4
 """Issues of one kind nearer than this are one."""
-WORDS = {
+ISSUES = {
     "jitter": "The parts of the face tremble against each other",
     "drift": "The face changes its look from one moment to the next",
     "flicker": "The brightness of the face flickers more than the picture does",
 }
 CODES = {"jitter": "micro_jitter", "drift": "identity_drift", "flicker": "face_flicker"}
-SILENCE = {
+WORDS = {
+    "no_video": "There is no picture track.",
     "no_frames": "There is no frame in this stretch.",
     "too_few_frames": "Fewer than three frames: nothing can be compared over time.",
     "no_face": "No face was followed; only cuts were looked for.",
@@ -68,7 +69,7 @@ def issues_of(seen: Coherence, limits: dict[str, float]) -> list[dict[str, Any]]
             value = getattr(moment, name)
             if value is not None and value > limits[name] and moment.time_s - last >= APART_S:
                 last = moment.time_s
-                found.append(_issue(code, WORDS[name], moment, value / limits[name]))
+                found.append(_issue(code, ISSUES[name], moment, value / limits[name]))
     worst = sorted(found, key=lambda issue: -issue["value"])[:MOST_ISSUES]
     return sorted(worst, key=lambda issue: issue["timestamp"])
 
@@ -83,7 +84,7 @@ def _issue(code: str, words: str, moment: Moment, value: float) -> dict[str, Any
 
 def _silent(outcome: Outcome, reason: str, evidence: Evidence) -> Finding:
     return Finding(
-        operation=Operation.TEMPORAL_COHERENCE, outcome=outcome, reason=reason, detail=SILENCE[reason],
+        operation=Operation.TEMPORAL_COHERENCE, outcome=outcome, reason=reason, detail=WORDS[reason],
         evidence=evidence,
     )  # fmt: skip
 
