@@ -188,9 +188,8 @@ class _Reader:
 
     def _boxed(self) -> None:
         """AVIF and HEIF keep their blocks in boxes that the picture's own library finds."""
-        source = io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data
         try:
-            with open_picture(source, self.form) as image:
+            with open_picture(io.BytesIO(self.data), self.form) as image:
                 info = dict(image.info)
         except BROKEN as error:
             self.problems.append(f"{self.form}: {error}")
