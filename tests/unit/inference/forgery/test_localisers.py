@@ -80,7 +80,7 @@ def test_scaled_copy_is_found_and_located(tmp_path: Path, scale: float, quality:
 def test_mirrored_copy_is_found_and_located(tmp_path: Path) -> None:
     forged, source, copy = copied(mirrored=True)
     found = ask(put(tmp_path / "x.jpg", makers.jpeg(forged, 85)))["moved_copies"]
-    assert found.outcome is Outcome.SCORED and found.p_fake > 0.8
+    assert found.outcome is Outcome.SCORED and found.p_fake > 0.7
     assert found.evidence.values["copy_mirrored"] is True
     assert best_overlap(found, source) > 0.4 and best_overlap(found, copy) > 0.4
 
