@@ -29,7 +29,7 @@ GENUINE = 260
 MOST_FALSE = 0.05
 MOST_SECONDS = 3.0
 LEAST_REAL = 0.85
-PARTS = ("localise", "copies", "genuine", "cost", "others")
+PARTS = ("forged", "real", "genuine", "cost", "others")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     held = True
     rows = pictures(arguments.data)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        if "localise" in arguments.parts or "copies" in arguments.parts:
+        if "forged" in arguments.parts:
             _forged(pool, _few(rows, arguments.per_source))
-        if "copies" in arguments.parts:
+        if "real" in arguments.parts:
             held &= _real(pool, arguments.data)
         if "genuine" in arguments.parts:
             held &= _genuine(pool, _spread(rows, arguments.genuine))

@@ -43,6 +43,7 @@ FOLDERS = ("image", "liveness/live", "video", "speech", "forensic")
 GENERATED = ("image/generated",)
 OTHERS = ("image/genuine", "forensic/exif", "forensic/edited", "forensic/screenshots")
 """What a declaration's likelihood ratio is counted on."""
+HISTORIES = "forensic/exif/wild-photoshop-history"
 SOUND = 8
 """Of so many sound files one is taken (they are 2,000)."""
 KINDS = {MediaKind.IMAGE: "image", MediaKind.AUDIO: "audio", MediaKind.VIDEO: "video"}
@@ -150,6 +151,17 @@ def declared(root: Path, findings: dict[Path, Finding]) -> str:
     )
 
 
+def editors(root: Path, findings: dict[Path, Finding]) -> list[str]:
+    """Lines: how many pictures bear the trace of a save by an editor (APP14, tables, resources, names)."""
+    lines = []
+    groups = {"exif/wild-photoshop-history (edited)": (HISTORIES,)} | INNOCENT[base_rates.PICTURES]
+    for name, folders in groups.items():
+        mine = [found for path, found in findings.items() if _within(path, root, folders)]
+        marked = sum(bool(found.evidence.values.get("resaved_by_editor")) for found in mine)
+        lines += [f"saved by an editor: {marked} of {len(mine)} {name}"] if mine else []
+    return lines
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -164,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flags = ", ".join(f"{code} {n}" for code, n in row.most_common() if not code.startswith("("))
         print(f"{group:<42} {files:<24} {flags or '–'}")
     print(declared(options.data, findings))
+    print("\n".join(editors(options.data, findings)))
     print(f"{len(findings)} files in {time.monotonic() - started:.0f} s; crashed or hung: {len(wrong)}")
     for line in wrong:
         print("  " + line)

@@ -1,4 +1,4 @@
-"""How the index of known media grows: ``python -m benchmarks.known_media [--data shared/data/image]``.
+"""How the index of known media grows: ``python -m benchmarks.known_media [--data shared/data]``.
 
 The rules are the real ones (`bonafide.known`), the table is a model in memory that answers BatchGetItem as
 DynamoDB does. Its hashes are drawn from a normal distribution with the correlations of the bits of real
@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -174,14 +174,14 @@ def recall(dice: np.random.Generator, real: Bits) -> list[tuple[int, float, floa
     return rows
 
 
-def main() -> None:
-    """Print the tables."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables; 0, for no figure of them is required."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    reader.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "image")
+    reader.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     reader.add_argument("--most", type=int, default=100, help="queries")
-    wish = reader.parse_args()
+    wish = reader.parse_args(arguments)
     os.environ |= {"TABLE_NAME": "bench", "MEDIA_BUCKET": "bench", "EVENT_BUS_NAME": "bench"}
-    real, stills, clips = queries_of(wish.data, wish.most)
+    real, stills, clips = queries_of(wish.data / "image", wish.most)
     print(f"{len(real)} real pictures; {len(stills)} picture and {len(clips)} video queries\n")
     print("| differing bits | found, near buckets | found, equal buckets only |\n|---|---|---|")
     for far, near, equal in recall(np.random.default_rng(2), real):
@@ -209,7 +209,8 @@ def main() -> None:
         )
     print("\n" + "\n".join(notes))
     print(f"\nms: CPU on this machine and {CALL_MS:g} ms a call (assumed), one call after the other.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -34,7 +34,8 @@ def write(recipe: Recipe, measured: list[Measured], target: Path) -> None:
     Manifest.model_validate(manifest)
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    text = _card(recipe, saves, genuine, _left_out(measured, recipe), threshold, table)
+    parts = _by_part(measured, threshold)
+    text = _card(recipe, saves, parts, genuine, _left_out(measured, recipe), threshold, table)
     (target / "card.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -55,8 +56,8 @@ def fit(rows: list[Measured], recipe: Recipe) -> tuple[float, dict[str, Any]]:
 
 def _by_save(measured: list[Measured], threshold: float) -> list[dict[str, Any]]:
     rows = []
-    for save in sorted({m.save for m in measured if m.kind == "forged"}, reverse=True):
-        forged = [m for m in measured if m.kind == "forged" and m.save == save]
+    for save in [*sorted({m.save for m in measured if m.kind == "forged"}, reverse=True), None]:
+        forged = [m for m in measured if m.kind == "forged" and save in (m.save, None)]
         twins = [m for m in measured if m.kind in ("resized", "twice")]
         both = [m for m in forged + twins if m.score is not None]
         if not both:
@@ -76,6 +77,28 @@ def _by_save(measured: list[Measured], threshold: float) -> list[dict[str, Any]]
             "pixel_auc": _mean([m.pixel_auc for m in spoken]), "f1": _mean([m.f1_oracle for m in spoken]),
         })  # fmt: skip
     return rows
+
+
+def _save_name(save: int | None) -> str:
+    return "all" if save is None else f"Q{save}" if save else "PNG"
+
+
+def _by_part(measured: list[Measured], threshold: float) -> list[str]:
+    """Table lines: found and image AUC by size and by texture of what was changed, in thirds."""
+    forged = [m for m in measured if m.kind == "forged" and m.part_side is not None]
+    twins = [m for m in measured if m.kind in ("resized", "twice")]
+    lines = ["| what was changed | files | found | image AUC |", "|---|---|---|---|"]
+    for title, name in (("side, pixels", "part_side"), ("texture, grey levels", "part_texture")):
+        values = np.array([getattr(m, name) for m in forged])
+        edges = np.quantile(values, [0, 1 / 3, 2 / 3, 1])
+        for low, high, last in zip(edges[:-1], edges[1:], (False, False, True), strict=True):
+            some = [m for m, v in zip(forged, values, strict=True) if low <= v < high or (last and v == high)]
+            both = [m for m in some + twins if m.score is not None]
+            scores = np.array([m.score for m in both], dtype=float)
+            figure = auc(scores, np.array([m.kind == "forged" for m in both]))
+            found = np.mean([m.score is not None and m.score >= threshold for m in some])
+            lines.append(f"| {title}: {low:.1f}–{high:.1f} | {len(some)} | {found:.1%} | {figure:.3f} |")
+    return lines
 
 
 def _mean(values: list[float | None]) -> float:
@@ -121,7 +144,7 @@ def _left_out(measured: list[Measured], recipe: Recipe) -> list[dict[str, Any]]:
 def _figures(saves: list[dict[str, Any]], genuine: list[dict[str, Any]]) -> dict[str, float | int]:
     figures: dict[str, float | int] = {}
     for row in saves:
-        name = f"q{row['save']}" if row["save"] else "png"
+        name = _save_name(row["save"]).lower()
         figures[f"image_auc_{name}"] = round(row["auc"], 3)
         figures[f"found_{name}"] = round(row["found"], 3)
         if np.isfinite(row["pixel_auc"]):
@@ -134,7 +157,7 @@ def _figures(saves: list[dict[str, Any]], genuine: list[dict[str, Any]]) -> dict
 
 
 def _card(
-    recipe: Recipe, saves: list[dict[str, Any]], genuine: list[dict[str, Any]],
+    recipe: Recipe, saves: list[dict[str, Any]], parts: list[str], genuine: list[dict[str, Any]],
     left_out: list[dict[str, Any]], threshold: float, table: dict[str, Any],
 ) -> str:  # fmt: skip
     least = np.interp(threshold, table["score"], table["llr"])
@@ -150,13 +173,14 @@ def _card(
         "| save | files | found | image AUC (95 %) | pixel AUC of found | F1, true area | trivial probe |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for r in saves:
-        name = f"Q{r['save']}" if r["save"] else "PNG"
-        lines.append(
-            f"| {name} | {r['files']} | {r['found']:.1%} | {r['auc']:.3f} ({r['low']:.3f}–{r['high']:.3f}) | "
-            f"{r['pixel_auc']:.3f} | {r['f1']:.3f} | {r['probe']:.3f} |"
-        )
-    lines += ["", "## Genuine pictures", "", "| treatment | corpus | files | scored | p > 0.5 | p > 0.9 |",
+    lines += [
+        f"| {_save_name(r['save'])} | {r['files']} | {r['found']:.1%} | "
+        f"{r['auc']:.3f} ({r['low']:.3f}–{r['high']:.3f}) | "
+        f"{r['pixel_auc']:.3f} | {r['f1']:.3f} | {r['probe']:.3f} |"
+        for r in saves
+    ]
+    lines += ["", *parts, "", "## Genuine pictures", "",
+              "| treatment | corpus | files | scored | p > 0.5 | p > 0.9 |",
               "|---|---|---|---|---|---|"]  # fmt: skip
     lines += [
         f"| {r['kind']} | {r['corpus']} | {r['files']} | {r['spoken']} | {r['half']} | {r['nine']} |"

@@ -42,12 +42,12 @@ def forge(picture: Image.Image, donor: Image.Image, rng: np.random.Generator) ->
 
 RECIPE = Recipe(
     name="moved_copies", title="Copy-move", entry="detector:MovedCopies", threshold="min_score",
-    look=look, forge=forge, quantile=0.97, floor=7.0, version="2.0.0", per_corpus=8, clear_most=24,
+    look=look, forge=forge, quantile=0.97, floor=2.1, version="3.0.0", per_corpus=8, clear_most=24,
     input={"least_side_px": 64}, preprocessing={"plane": "grey", "working_pixels": 600_000},
     introduction="""
 **Asks** whether a part of the picture was copied to another place in it: moved, turned, scaled or mirrored
-(keypoints with the g2NN test after Amerini et al. 2011, shifts by autocorrelation, the transform made exact
-by least squares, then a dense check at two sizes; in lossless files also parts equal to the bit).
+(keypoints with the g2NN test after Amerini et al. 2011, windows that look for their likeness, the transform
+made exact by least squares, then a dense check; in lossless files also parts equal to the bit).
 A rule, no learned weights. Needs no compression history: PNG and strongly compressed pictures are searched,
 too.
 

@@ -1,6 +1,7 @@
 """How might a part of a picture have been copied within it? Candidate transforms, cheap to find.
 
-Two ways. Shifts: peaks of the whitened autocorrelation (one FFT), which also finds copies of faint texture.
+Two ways. Plain moves: windows look for their likeness in the whole picture (FFT) and vote, which also finds
+copies of faint texture that have no keypoints.
 Similarities (shift, turn, scale, mirror): turned patches around keypoints compared with each other, the g2NN
 test of Amerini et al. (IEEE TIFS 6(3), 2011), hypotheses of one and of two matches counted by their inliers.
 Both only propose; `verify` decides.
@@ -16,7 +17,7 @@ import numpy as np
 from bonafide_inference.detectors.moved_copies.keypoints import Grey, Points, find_points
 from numpy.typing import NDArray
 
-__all__ = ["Similarity", "keypoint_candidates", "shift_candidates"]
+__all__ = ["Similarity", "keypoint_candidates", "window_candidates"]
 
 LEAST_CORRELATION = 0.86
 SECOND_RATIO = 0.6
@@ -26,17 +27,23 @@ LEAST_DISTANCE = 20.0
 MOST_MATCHES = 900
 NEIGHBOURS = 6
 """Matches with which each match forms hypotheses of two."""
-SAME = 10.0
+SAME = 5.0
 """Pixels between the aims of two candidates that are one."""
 REACH = 250
 """Pixels around a match in which its hypothesis is asked for inliers."""
+SIDE, SIDE_LARGE, LARGE = 48, 64, 110_000
+"""Pixels a side of a window that looks for its likeness; larger ones in pictures of so many pixels."""
+FREE_PEAK = 4.0
+"""Deviations that the best of all places reaches by chance."""
+EVEN = 3.0
+"""Variance (grey levels²) below which texture is not made stronger."""
 
 
 @dataclass(frozen=True)
 class Similarity:
     """``z → a · z + b``, or ``a · conj(z) + b`` when ``mirrored``, with pixels as complex numbers x + iy.
 
-    ``support``: matched keypoints that agree (0 for a shift's peak), counted once in 4 × 4 pixels;
+    ``support``: matched keypoints that agree (0 for windows), counted once in 4 × 4 pixels;
     ``density``: share of the keypoints around them that agree, too (0..1): near 1 in a copy, in which
     everything is repeated, low where single things resemble each other; ``likeness``: their median
     correlation; ``places``: where they are.
@@ -77,33 +84,65 @@ class Similarity:
         return replace(self, b=moved, places=tuple((z - centre) / 2 for z in self.places))
 
 
-def shift_candidates(residual: Grey, most: int = 4) -> list[Similarity]:
-    """Shifts at which a high-passed picture (height, width) resembles itself, strongest first."""
-    spectrum = np.fft.rfft2(np.clip(residual, -12, 12))
-    power = np.abs(spectrum) ** 2
-    floor = np.median(power) + 1e-6
-    correlation = np.fft.irfft2(
-        power / np.sqrt(power + floor) / np.sqrt(power.mean() + floor), residual.shape
-    )
+def window_candidates(residual: Grey, power: Grey, most: int = 4) -> list[Similarity]:
+    """Plain moves on which windows of a high-passed picture agree: each finds its best likeness elsewhere.
+
+    ``residual``, ``power``: as `verify` takes them. Each window is correlated with the whole picture (texture
+    made equally strong everywhere); its highest peak, in deviations over `FREE_PEAK`, votes for its move.
+    """
+    side = SIDE if residual.size < LARGE else SIDE_LARGE
     height, width = residual.shape
-    rows = np.minimum(np.arange(height), height - np.arange(height))[:, None]
-    columns = np.minimum(np.arange(width), width - np.arange(width))[None, :]
-    correlation[(rows**2 + columns**2) < LEAST_DISTANCE**2] = 0
-    correlation[height // 2 + 1 :] = 0  # the other half says the same
-    found: list[Similarity] = []
-    for _ in range(most):
-        place = int(correlation.argmax())
-        row, column = divmod(place, width)
-        if correlation.flat[place] <= 0:
-            break
-        top, left = max(0, row - 3), max(0, column - 3)
-        correlation[top : row + 4, left : column + 4] = 0
-        down, right = row - height * (row > height // 2), column - width * (column > width // 2)
-        found.append(Similarity(1, complex(right, down)))
-    return found
+    if min(height, width) < 2 * side:
+        return []
+    plane = np.clip(residual / np.sqrt(power + EVEN), -2, 2).astype(np.float32)
+    padded = _smooth_size(height), _smooth_size(width)
+    spectrum = np.fft.rfft2(plane, padded)
+    taper = np.hanning(side + 2)[1:-1].astype(np.float32)
+    voted: list[tuple[float, complex, complex]] = []
+    for top in range(0, height - side + 1, side // 2):
+        for left in range(0, width - side + 1, side // 2):
+            window = plane[top : top + side, left : left + side] * taper[:, None] * taper
+            likeness = np.fft.irfft2(spectrum * np.fft.rfft2(window, padded).conj(), padded)
+            likeness = likeness[: height - side + 1, : width - side + 1]
+            deviation = float(likeness.std()) + 1e-6
+            near = side // 4
+            likeness[max(0, top - near) : top + near + 1, max(0, left - near) : left + near + 1] = 0
+            row, column = divmod(int(likeness.argmax()), likeness.shape[1])
+            peak = float(likeness[row, column]) / deviation - FREE_PEAK
+            if peak > 0:
+                voted.append((peak, complex(column - left, row - top), complex(left, top)))
+    return _elected(voted, side, most)
 
 
-def keypoint_candidates(grey: Grey, most: int = 2, most_mirrored: int = 1) -> list[Similarity]:
+def _smooth_size(least: int) -> int:
+    """The first number from ``least`` on that a fast Fourier transform likes: of factors 2, 3 and 5 only."""
+    while True:
+        rest = least
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return least
+        least += 1
+
+
+def _elected(voted: list[tuple[float, complex, complex]], side: int, most: int) -> list[Similarity]:
+    """The moves with the most votes (squares of the peaks), with the corners of the windows that agree."""
+    found: list[tuple[float, Similarity]] = []
+    left = sorted(voted, key=lambda vote: -vote[0])
+    corners = (0, side, side * 1j, side * (1 + 1j))
+    while left and len(found) < 3 * most:
+        move = left[0][1]
+        here = [one for one in left if min(abs(one[1] - move), abs(one[1] + move)) < 2]
+        left = [one for one in left if one not in here]
+        places = tuple(
+            corner + c + (0 if abs(way - move) < 2 else way) for _, way, corner in here for c in corners
+        )
+        found.append((sum(peak**2 for peak, _, _ in here), Similarity(1, move, places=places)))
+    return [how for _, how in sorted(found, key=lambda one: -one[0])[:most]]
+
+
+def keypoint_candidates(grey: Grey, most: int = 4, most_mirrored: int = 1) -> list[Similarity]:
     """Similarities that several keypoints agree on: plain ones, best supported first, then mirrored."""
     points = find_points(grey)
     if points is None:

@@ -1,9 +1,9 @@
-"""The copy-move search over one grey plane: reduce, propose, make exact, verify at two sizes, score.
+"""The copy-move search over one grey plane: reduce, propose, make exact, verify, score.
 
-The score of a candidate adds logarithms of what speaks for it: keypoints that agree (above `FREE`, by the
-share of those around them that do) and nats of the dense check, at the working size or, where the save has
-wiped the fine detail, at half of it. A mirrored candidate starts lower: faces, reflections and ornaments are
-alike. A picture in which other transforms are almost as good (windows, bricks, print) is its own null.
+The score of a candidate is the logarithm of the nats of the dense check, which is made at half the working
+size: a save wipes the finest detail, and small pictures were enlarged to find keypoints. A mirrored candidate
+starts lower: faces, reflections and ornaments are alike. A picture in which other transforms are almost as
+good (windows, bricks, print) is its own null.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from bonafide_inference.detectors.moved_copies.candidates import (
     Similarity,
     keypoint_candidates,
-    shift_candidates,
+    window_candidates,
 )
 from bonafide_inference.detectors.moved_copies.exact import equal_parts
 from bonafide_inference.detectors.moved_copies.keypoints import Grey, reduced, smooth
 from bonafide_inference.detectors.moved_copies.refine import refine
-from bonafide_inference.detectors.moved_copies.verify import FLOOR, OVERLAP, Copy, box, high_pass, verify
+from bonafide_inference.detectors.moved_copies.verify import BLUR, FLOOR, Copy, box, high_pass, verify
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,12 +29,8 @@ __all__ = ["Found", "search"]
 WORKING_PIXELS = 600_000
 MOST_ENLARGED = 2.0
 LEAST_SIDE = 64
-FREE = 4
-"""Matched keypoints that agree by chance everywhere."""
 FLAT_SHARE = 0.7
 """A drawing or a screenshot: more of it than this has no texture at all, and its parts repeat by design."""
-LEAST_NATS = 25.0
-"""Nats of the dense check without which keypoints count for nothing; twice as many for mirrored ones."""
 MIRRORED = 1.5
 """What a mirrored candidate must show more."""
 RIVAL = 0.5
@@ -57,19 +53,6 @@ class Found:
     equal: int = 0
 
 
-@dataclass(frozen=True)
-class _Size:
-    """The high-passed picture and the power of its surroundings (see `verify`)."""
-
-    residual: Grey
-    power: Grey
-
-    @classmethod
-    def of(cls, grey: Grey, floor: float) -> _Size:
-        residual = high_pass(grey)
-        return cls(residual, box(residual**2) + np.float32(floor))
-
-
 def search(plane: NDArray[np.uint8], *, lossless: bool = False) -> Found:
     """Search a grey plane (height, width) for parts that were copied within it.
 
@@ -78,14 +61,15 @@ def search(plane: NDArray[np.uint8], *, lossless: bool = False) -> Found:
     if min(plane.shape) < LEAST_SIDE:
         return Found("too_small")
     grey = working(plane)
-    full, half = _Size.of(grey, FLOOR), _Size.of(reduced(grey, 0.5), FLOOR / 2)
-    if float((np.abs(full.residual) < 0.3).mean()) > FLAT_SHARE:
+    if float((np.abs(high_pass(grey)) < 0.3).mean()) > FLAT_SHARE:
         return Found("not_photographic")
+    residual = high_pass(reduced(grey, 0.5))
+    power = box(residual**2) + np.float32(FLOOR)
     soft = smooth(grey, 1.0)
-    soft -= box(box(soft))
-    hows = [refine(soft, how) for how in keypoint_candidates(grey)]
-    hows = _distinct(hows + shift_candidates(full.residual)[:2])
-    judged = sorted((_judged(how, full, half) for how in hows), key=lambda one: -one.score)
+    soft -= box(box(soft, BLUR), BLUR)
+    hows = [refine(soft, how).at_half() for how in keypoint_candidates(grey)]
+    hows = _distinct(hows + window_candidates(residual, power))
+    judged = sorted((_judged(how, residual, power) for how in hows), key=lambda one: -one.score)
     equal = _equal(plane) if lossless else Found()
     if not judged:
         return equal
@@ -113,25 +97,16 @@ def _equal(plane: NDArray[np.uint8]) -> Found:
     both = mask.copy()
     y, x = np.nonzero(mask)
     both[y + down, x + right] = True
-    return Found(
-        None, 3 * math.log1p(blocks / 8), Similarity(1, shift), None, both.astype(np.float64), blocks
-    )
+    return Found(None, math.log1p(blocks / 10), Similarity(1, shift), None, both.astype(np.float64), blocks)
 
 
-def _judged(how: Similarity, full: _Size, half: _Size) -> Found:
-    """A candidate verified at both sizes and scored."""
-    fine = verify(full.residual, full.power, how)
-    coarse = verify(half.residual, half.power, how.at_half())
-    copies = [copy for copy in (fine, coarse) if copy is not None]
-    if not copies or any(copy.overlap > OVERLAP for copy in copies):
-        return Found()  # nothing alike, or texture that goes on under its own transform
-    nats = max(fine.evidence if fine else 0.0, 2 * coarse.evidence if coarse else 0.0)
-    if nats < LEAST_NATS * (2 if how.mirrored else 1):
-        return Found()  # keypoints alone: the two eyes of a face, the crossings of a lattice
-    support = max(0, how.support - FREE) * how.density * 4
-    score = 1.5 * math.log1p(support) + math.log1p(nats) - MIRRORED * how.mirrored
-    shown = max(copies, key=lambda copy: float(copy.mask.mean()))
-    return Found(None, max(0.0, score), how, shown, (shown.mask | shown.source).astype(np.float64))
+def _judged(how: Similarity, residual: Grey, power: Grey) -> Found:
+    """A candidate verified and scored."""
+    copy = verify(residual, power, how)
+    if copy is None:
+        return Found()
+    score = math.log1p(copy.evidence) - MIRRORED * how.mirrored
+    return Found(None, max(0.0, score), how, copy, (copy.mask | copy.source).astype(np.float64))
 
 
 def _distinct(candidates: list[Similarity]) -> list[Similarity]:

@@ -9,7 +9,7 @@ on over several periods overlaps itself under the transform; a part and its copy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,29 +22,37 @@ __all__ = ["FLOOR", "Copy", "box", "high_pass", "verify"]
 
 Part = tuple[slice, slice]
 
-RADIUS = 4
-"""Radius of the correlation window."""
+RADIUS = 6
+"""Radius of the correlation window: faint texture that was saved again agrees only over many pixels."""
+BLUR = 4
+"""Radius of the mean that is taken away."""
 NUDGE = 3
 """Pixels by which the transform is moved to see whether agreement stands alone."""
-FLOOR = 1.5
+FLOOR = 0.3
 """Variance (grey levels²) added to every window: what is flat correlates with nothing."""
-AGREE = 0.8
-SHOWN = 0.55
+AGREE = 0.5
+SHOWN = 0.4
 """Correlation from which a place is shown as part of a confirmed copy."""
-ALONE = 0.5
+MOST = 0.995
+"""A higher correlation says no more."""
+ALONE = 0.7
 """1 - correlation must be below this share of 1 - the best nudged correlation."""
-MARGIN = 60
+MARGIN = 30
 """Pixels around the keypoints of a candidate that are looked at."""
-OVERLAP = 0.35
-"""Texture that overlaps itself by more than this share is repeated, not copied."""
+OVERLAP = 1 / 6
+"""Texture that overlaps itself by this share or more is repeated, not copied; below, it counts for less."""
+
+
+_AROUND = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
 @dataclass(frozen=True)
 class Copy:
     """A confirmed candidate: what to show of the copy and its source (bool, height × width), its evidence.
 
-    ``area``: pixels of the largest connected part; ``evidence``: nats, ``-½ log(1 - ρ²)`` summed over
-    independent windows of it; ``overlap``: share of the part that the transform maps onto itself.
+    ``area``: pixels of the largest connected part; ``evidence``: nats, ``½ log((1 - σ²) / (1 - ρ²))`` summed
+    over independent windows of it, with ρ the correlation under the transform and σ the best under a nudged
+    one, less what overlaps; ``overlap``: share of the part that the transform maps onto itself.
     """
 
     how: Similarity
@@ -57,14 +65,14 @@ class Copy:
 
 def high_pass(grey: Grey) -> Grey:
     """The picture minus its 9 × 9 mean."""
-    return grey - box(grey)
+    return grey - box(grey, BLUR)
 
 
-def box(values: Grey) -> Grey:
-    """Mean over (2 · `RADIUS` + 1)², edge repeated; float32."""
-    size = 2 * RADIUS + 1
+def box(values: Grey, radius: int = RADIUS) -> Grey:
+    """Mean over (2 · ``radius`` + 1)², edge repeated; float32."""
+    size = 2 * radius + 1
     for axis in (0, 1):
-        pads = [(RADIUS + 1, RADIUS) if axis == i else (0, 0) for i in (0, 1)]
+        pads = [(radius + 1, radius) if axis == i else (0, 0) for i in (0, 1)]
         total = np.pad(values, pads, mode="edge").cumsum(axis=axis, dtype=np.float64)
         values = (total[size:] - total[:-size]) if axis == 0 else (total[:, size:] - total[:, :-size])
         values = (values / size).astype(np.float32)
@@ -84,12 +92,15 @@ def verify(residual: Grey, power: Grey, how: Similarity) -> Copy | None:
     part, aim, own = _crop(part, aim, own)
     if not own.size:
         return None
+    step, own = _settled(residual, power, part, aim, own)
+    how, aim = replace(how, b=how.b + step), aim + step
     rival = np.full_like(own, -1.0)
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1)):
+    for down, right in _AROUND:
         moved = _agreement(residual, power, part, aim + NUDGE * complex(right, down))
         np.maximum(rival, moved, out=rival)
     alone = (own > AGREE) & ((1 - own) < ALONE * (1 - rival))
-    return _measured(own, alone, how, residual.shape, (part[0].start, part[1].start))
+    gain = 0.5 * np.log((1 - np.clip(rival, 0, MOST) ** 2) / (1 - np.clip(own, 0, MOST) ** 2))
+    return _measured(own, gain, alone, how, residual.shape, (part[0].start, part[1].start))
 
 
 def _around(how: Similarity, shape: tuple[int, int]) -> Part:
@@ -144,21 +155,32 @@ def _agreement(residual: Grey, power: Grey, part: Part, aim: NDArray[np.complex6
     return np.asarray(box(residual[part] * there) / np.sqrt(power[part] * strength), dtype=np.float32)
 
 
+def _settled(
+    residual: Grey, power: Grey, part: Part, aim: NDArray[np.complex64], own: Grey
+) -> tuple[complex, Grey]:
+    """The step of a pixel at most, none included, with which most agrees, and the agreement then."""
+    best, step = float(own[own > AGREE].sum()), 0j
+    for down, right in _AROUND:
+        moved = _agreement(residual, power, part, aim + complex(right, down))
+        total = float(moved[moved > AGREE].sum())
+        if total > best:
+            best, step, own = total, complex(right, down), moved
+    return step, own
+
+
 def _measured(
-    own: Grey, alone: NDArray[np.bool_], how: Similarity, shape: tuple[int, int], corner: tuple[int, int]
-) -> Copy | None:
+    own: Grey, gain: Grey, alone: NDArray[np.bool_], how: Similarity, shape: tuple[int, int],
+    corner: tuple[int, int],
+) -> Copy | None:  # fmt: skip
     groups = components(alone)
     if not groups:
         return None
     part = _placed(groups[0], shape, corner)
-    evidence = sum(
-        float(-0.5 * np.log(1 - np.minimum(own[row, first:end], 0.995) ** 2).sum())
-        for row, first, end in groups[0]
-    )
     area = int(part.sum())
     overlap = float((part & _image_of(part, how)).sum()) / max(1, area)
+    nats = sum(float(gain[row, first:end].sum()) for row, first, end in groups[0]) / (RADIUS + 0.5) ** 2
     grown = part | _placed(_grown(own, alone), shape, corner)
-    return Copy(how, grown, _image_of(grown, how), area, evidence / (2 * RADIUS + 1), overlap)
+    return Copy(how, grown, _image_of(grown, how), area, nats * max(0.0, 1 - overlap / OVERLAP), overlap)
 
 
 def _grown(own: Grey, alone: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
