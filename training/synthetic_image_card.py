@@ -68,9 +68,9 @@ by drawing pictures.
 {folds}
 
 Best {figures["network_best_auc"]:.2f} ({figures["network_best_group"]}), worst
-{figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}). None lies above one half
-on every group, so none speaks (decision 0077). Where one is far below, it has learnt which class was sharper
-in training.
+{figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}). None has its whole
+interval above one half on every group, so none speaks (decision 0077). Where one is far below, it has learnt
+which class was sharper in training.
 
 ## Measurements that are shown and not scored
 
