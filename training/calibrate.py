@@ -28,9 +28,11 @@ __all__ = [
 Array = NDArray[Any]
 TAIL = 0.1
 """Share of the synthetic clips above the score whose likelihood ratio bounds the LLR."""
+BEND = 0.1
+"""Slope, against the fitted one, of the curve's lower end: low scores mean little, but keep their order."""
 GRID = 25
 SURE = 0.995
-"""Each end of the interval: at .99 the worst genuine source had 9 % of its clips called fake (decision 0068)."""
+"""Each end of the interval: at .99 the worst genuine source has 9 % of its clips called fake (0068)."""
 PURE = float(np.log(0.05 / 0.95))
 """What the lower end must reach in 95 of 100 draws of sources before a low score may clear a voice."""
 UNDECIDED = -1.6
@@ -54,8 +56,9 @@ def fit_curve(
     """LLR of a score as ``log(e + (1 - e) exp(a s + b))``, with intervals, as a table.
 
     ``e`` is the share of synthetic speech that the network does not hear at all: it scores as genuine speech
-    does, so a low score is never worth less than ``log e``. A straight line would clear it. Below, the curve
-    ends at `UNDECIDED` unless that share is surely small; above, at the ratio found for the highest scores.
+    does, so a low score is never worth less than ``log e``. A straight line would clear it. Unless that share
+    is surely small, the curve is nearly flat below the ratio found for the lowest scores and ends at
+    `UNDECIDED`; above, it ends at the ratio found for the highest scores.
 
     The interval holds the spread of the curve over draws of whole sources, and a random effect: sources are
     shifted against each other, and a new one draws a new shift (DerSimonian & Laird 1986, by moments). Its
@@ -79,8 +82,12 @@ def fit_curve(
     down, up = (
         wide * np.sqrt(np.var(draws, axis=0) + variance * (1 + 1 / count)) for variance in (shift, lift)
     )
-    least = UNDECIDED if float(np.quantile([draw[0] for draw in draws], 0.95)) > PURE else middle[0]
-    bounded = np.clip(middle, least, most)
+    if float(np.quantile([draw[0] for draw in draws], 0.95)) > PURE:
+        floor = _bottom(scores, labels, weights)
+        bent = np.where(middle < floor, floor + BEND * (middle - floor), middle)
+        bounded = np.clip(bent, UNDECIDED, most)
+    else:
+        bounded = np.minimum(middle, most)
     return LikelihoodRatioTable(
         kind="likelihood-ratio-table",
         score=tuple(round(float(x), 4) for x in grid),
@@ -130,6 +137,11 @@ def top(scores: Array, labels: Array, weights: Array) -> float:
     inside = scores >= scores[synthetic][order][int(np.searchsorted(share, TAIL))]
     ratio = TAIL / (weights[~synthetic & inside].sum() / weights[~synthetic].sum() + 5e-3)
     return float(np.log(max(1.0, ratio)))
+
+
+def _bottom(scores: Array, labels: Array, weights: Array) -> float:
+    """As `top`, below the score that `TAIL` of the genuine weight undercuts; 0 at most."""
+    return -top(-scores, 1 - labels, weights)
 
 
 def between_sources(llrs: Array, groups: Array) -> float:

@@ -171,7 +171,8 @@ not in AUC. Both classes went through the same random channels (room, equaliser,
 resampling, telephone, MP3, Opus, AAC, AMR, G.722). The calibration, fitted on scores of sources not trained
 on, allows for generators that go unheard, so a low score never clears a voice; its 99 % interval holds the
 variance from source to source, so a middling score decides nothing. Made again by
-`make train MODEL=synthetic_speech` (decisions 0043, 0068), measured by `make bench-speech`.
+`make train MODEL=synthetic_speech` (decisions 0043, 0068; version 1.0.0 was judged as 0043 says), measured
+by `make bench-speech`.
 """
 
 LIMITS = """**Source tracing.** `attribution` stays empty (`unknown`). In this material a generator and its
