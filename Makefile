@@ -142,6 +142,7 @@ bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the mate
 bench-speech: $(DEV_ENV)  ## Synthetic voices, cuts and replays measured on the material in DATA
 	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS); voices=$$?; \
 	$(PY) -m benchmarks.speech_gates --data "$${DATA:-../shared/data}"; \
+	$(PY) -m training.grid_cuts --data "$${DATA:-../shared/data}"; \
 	$(PY) -m benchmarks.speech_cuts --data "$${DATA:-../shared/data}" && exit $$voices
 
 bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA

@@ -18,7 +18,7 @@ from bonafide_inference.detectors.audio_splice.features import NAMES
 from bonafide_inference.models import Manifest
 from numpy.typing import NDArray
 
-from training import audio_splice_card, cuts_cache, perceptron
+from training import audio_splice_card, cuts_cache, grid_cuts, perceptron
 from training.cuts_cache import Made
 from training.platt import fit_platt
 from training.speech_material import speech
@@ -26,7 +26,7 @@ from training.speech_material import speech
 __all__ = ["Judged", "judge", "segment_line", "train"]
 
 CACHE = Path(".cache/speech")
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 MEMBERS = 3
 FALSE_A_MINUTE = 0.5
 """Stretches of genuine speech that may be marked."""
@@ -58,6 +58,7 @@ def train(data: Path, target: Path) -> None:
     text = audio_splice_card.card(judged, table, cuts_cache.sounds(speech(data), CACHE))
     (target / "card.md").write_text(text, encoding="utf-8")
     print(text)
+    grid_cuts.write(list(grid_cuts.watch(*cuts_cache.hosts_of(speech(data), grid_cuts.MOST))), target)
 
 
 def judge(made: Made) -> tuple[Judged, perceptron.Perceptron]:

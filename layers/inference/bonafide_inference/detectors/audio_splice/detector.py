@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from bonafide.model import Artifact, Evidence, Finding, MediaFacts, Operation, Outcome, Segment
+from bonafide.model import (
+    Artifact,
+    Evidence,
+    Finding,
+    Flag,
+    Interval,
+    MediaFacts,
+    Operation,
+    Outcome,
+    Segment,
+)
+from bonafide_inference.calibration import Calibrated, probability
 from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEGMENT_S, measure
+from bonafide_inference.detectors.audio_splice.framegrid import GridWatch, Jump
 from bonafide_inference.models import LoadedModel, ModelError, load
 from bonafide_inference.registry import Job
 from bonafide_inference.soundplot import sound_plot
-from bonafide_inference.speech import Limits, Speech
+from bonafide_inference.speech import RATE_HZ, Limits, Speech
 from numpy.typing import NDArray
 
-__all__ = ["LIMITS", "AudioSplice", "file_score", "joined", "segment_llrs"]
+__all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs", "watched"]
 
 LIMITS = Limits(speech_s=1.0, snr_db=float("-inf"))
 """A cut is heard in the background as well: loud noise and little speech are no reason to decline."""
+
+
+SPARE_S = 0.05
+"""Beyond the frames between which a grid jumps, segments still hold the cut."""
+MOST_FLAGS = 10
 
 
 class AudioSplice:
@@ -40,17 +58,22 @@ class AudioSplice:
         llrs = segment_llrs(model, rows)
         raw = file_score(llrs)
         found = model.manifest.calibration.apply(raw)
-        segments = _segments(speech, llrs)
+        watch = watched(job.piece.sound())
+        sure = calibrated_jump(model) if watch.jumps() else None
+        segments = _segments(speech, llrs, watch.jumps(), sure)
         suspicious = joined(segments)
         values = speech.values() | {
             "raw_score": round(raw, 4), "segments": len(segments), "suspicious_stretches": len(suspicious),
+            "coding_grid": watch.found, "coding_grid_jumps": len(watch.jumps()),
         }  # fmt: skip
+        found = found if sure is None else either(found, sure)
         if len(rows):
             worst = rows[int(llrs.argmax())]
             values |= {f"worst_{name}": round(float(x), 3) for name, x in zip(NAMES, worst, strict=True)}
         return Finding(
             operation=Operation.AUDIO_SPLICE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
-            interval=found.interval, evidence=Evidence(segments=segments, values=values),
+            interval=found.interval,
+            evidence=Evidence(segments=segments, values=values, flags=_flags(watch.jumps())),
             artifacts=_picture(job, speech, segments, suspicious), channel=speech.channel,
         )  # fmt: skip
 
@@ -86,13 +109,72 @@ def joined(segments: Sequence[Segment]) -> list[tuple[float, float]]:
     return found
 
 
-def _segments(speech: Speech, llrs: NDArray[np.float64]) -> tuple[Segment, ...]:
+def watched(blocks: Iterable[tuple[float, int, NDArray[np.float32]]]) -> GridWatch:
+    """The grid of an earlier coding through a stream of (seconds, Hz, samples), as `Piece.sound` gives it.
+
+    A stream that changes its rate is watched up to there.
+    """
+    watch: GridWatch | None = None
+    for begun, rate, block in blocks:
+        watch = watch or GridWatch(rate, begun)
+        if rate != watch.rate_hz:
+            break
+        watch.feed(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0))
+    return watch or GridWatch(RATE_HZ)
+
+
+def calibrated_jump(model: LoadedModel) -> Calibrated:
+    """What a jump of the grid is worth, as `training.grid_cuts` measured it."""
+    told = model.manifest.thresholds
+    llr, low, high = (told[f"grid_jump_{name}"] for name in ("llr", "low", "high"))
+    return Calibrated(
+        llr=llr, p_fake=probability(llr), interval=Interval(low=probability(low), high=probability(high))
+    )
+
+
+def either(one: Calibrated, other: Calibrated) -> Calibrated:
+    """Two traces, of which a cut leaves one or the other: the mean of likelihood ratios (decision 0014)."""
+    ends = [
+        probability(_either(*(_logit(p) for p in side)))
+        for side in ((one.interval.low, other.interval.low), (one.interval.high, other.interval.high))
+    ]
+    llr = _either(one.llr, other.llr)
+    return Calibrated(llr=llr, p_fake=probability(llr), interval=Interval(low=ends[0], high=ends[1]))
+
+
+def _either(one: float, other: float) -> float:
+    return float(np.logaddexp(one, other) - math.log(2))
+
+
+def _logit(p: float) -> float:
+    return math.log(max(p, 1e-6) / max(1 - p, 1e-6))
+
+
+def _flags(jumps: Sequence[Jump]) -> tuple[Flag, ...]:
+    return tuple(
+        Flag(
+            code="coding_grid_jumps", value=jump.samples, where=f"{jump.start_s:.2f}-{jump.end_s:.2f} s",
+            message="The frame grid of an earlier AAC coding starts anew here.",
+            caveat="Any editing of decoded sound does this, removed silence and joined takes as well.",
+        )
+        for jump in jumps[:MOST_FLAGS]
+    )  # fmt: skip
+
+
+def _segments(
+    speech: Speech, llrs: NDArray[np.float64], jumps: Sequence[Jump], sure: Calibrated | None
+) -> tuple[Segment, ...]:
+    starts = speech.start_s + HOP_S * np.arange(len(llrs))
+    if sure is not None:
+        for jump in jumps:
+            near = (starts < jump.end_s + SPARE_S) & (starts + SEGMENT_S > jump.start_s - SPARE_S)
+            llrs = np.where(near, np.maximum(llrs, sure.llr), llrs)
     return tuple(
         Segment(
-            start_s=round(speech.start_s + k * HOP_S, 3), llr=round(float(llr), 3), channel=speech.channel,
-            end_s=round(speech.start_s + k * HOP_S + SEGMENT_S, 3),
+            start_s=round(float(start), 3), llr=round(float(llr), 3), channel=speech.channel,
+            end_s=round(float(start) + SEGMENT_S, 3),
         )
-        for k, llr in enumerate(llrs)
+        for start, llr in zip(starts, llrs, strict=True)
     )  # fmt: skip
 
 
