@@ -212,16 +212,16 @@ def liveness(data: Path) -> list[Table]:
     for what, scores in (
         ("model", llr), ("softness alone (control)", -measured.rows[:, SOFT]), ("crop size alone", -sides)
     ):  # fmt: skip
-        low, high = bootstrap(
-            lambda i, s=scores: auc(s[i], labels[i]),
-            list(measured.origin),
-            rounds=ROUNDS,  # type: ignore[misc]
-        )
+        low, high = _bounds(scores, labels, list(measured.origin))
         calls = (float(np.mean(llr[~labels] > 0)), float(np.mean(llr[labels] > 0)))
         table.rows.append(
             (what, auc(scores, labels), low, high, *(calls if what == "model" else (None,) * 2))
         )
     return [table]
+
+
+def _bounds(scores: Any, labels: Any, groups: list[Any]) -> tuple[float, float]:
+    return bootstrap(lambda i: auc(scores[i], labels[i]), groups, rounds=ROUNDS)
 
 
 def _weights(folder: str) -> Callable[[Any], Any]:

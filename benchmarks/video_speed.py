@@ -72,7 +72,7 @@ def speed(data: Path, cache: Path, kept: Kept, windows: int) -> bool:
         f"at {MEMORY_MB} MB; wall: windows over that many cores"
     )
     print(f"\n{table.text()}", flush=True)
-    return max(ratios) <= MOST_RATIO
+    return bool(max(ratios) <= MOST_RATIO)
 
 
 def _measured(clip: Path, length: int, windows: int) -> list[Any]:
@@ -182,7 +182,7 @@ def _people(folder: Path) -> Iterator[NDArray[np.uint8]]:
     while True:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
-                yield frame.reformat(FACE_SIDE, FACE_SIDE, format="rgb24").to_ndarray()
+                yield frame.reformat(FACE_SIDE, FACE_SIDE, format="rgb24").to_ndarray().astype(np.uint8)
 
 
 def _repeated(clip: Path, path: Path, times: int) -> Path:

@@ -154,7 +154,8 @@ def _said(
     )
 
 
-def _card(every: list[Clip], limits: dict[str, Any], joined: str) -> str:
+def _table(every: list[Clip]) -> str:
+    """What was measured, by measurement and by source."""
     lines = ["| measurement | AUC of clips (95 %, by source) | genuine | fake |", "|---|---|---|---|"]
     lines += [f"| {name} | {_auc(every, name)[1]} |" for name in (*MEASURES, *EYES)]
     lines += [f"| trivial: {name} | {_auc(every, name)[1]} |" for name in TRIVIAL]
@@ -173,7 +174,10 @@ def _card(every: list[Clip], limits: dict[str, Any], joined: str) -> str:
         lines.append(
             f"| {source} | {len(own)} | {sum(len(c.seen.cuts) for c in own)} | {' | '.join(cells)} |"
         )
-    table = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _card(every: list[Clip], limits: dict[str, Any], joined: str) -> str:
     return f"""# temporal_coherence 1.0.0
 
 Written by `python -m training.train temporal_coherence --data ../shared/data`; do not edit.
@@ -196,7 +200,7 @@ burst's frame are not looked at. Jitter grows as the face gets smaller. Cuts are
 thumbnails; a slow dissolve is none. Single hard flashes may be taken for a cut. Without a face only cuts are
 reported.
 
-{table}
+{_table(every)}
 
 The share beyond the limit is against the limit that the *other* genuine sources set.
 """
