@@ -82,12 +82,8 @@ def fit_curve(
     down, up = (
         wide * np.sqrt(np.var(draws, axis=0) + variance * (1 + 1 / count)) for variance in (shift, lift)
     )
-    if float(np.quantile([draw[0] for draw in draws], 0.95)) > PURE:
-        floor = _bottom(scores, labels, weights)
-        bent = np.where(middle < floor, floor + BEND * (middle - floor), middle)
-        bounded = np.clip(bent, UNDECIDED, most)
-    else:
-        bounded = np.minimum(middle, most)
+    surely = float(np.quantile([draw[0] for draw in draws], 0.95)) <= PURE
+    bounded = np.minimum(middle, most) if surely else _bent(middle, _bottom(scores, labels, weights), most)
     return LikelihoodRatioTable(
         kind="likelihood-ratio-table",
         score=tuple(round(float(x), 4) for x in grid),
@@ -142,6 +138,12 @@ def top(scores: Array, labels: Array, weights: Array) -> float:
 def _bottom(scores: Array, labels: Array, weights: Array) -> float:
     """As `top`, below the score that `TAIL` of the genuine weight undercuts; 0 at most."""
     return -top(-scores, 1 - labels, weights)
+
+
+def _bent(curve: Array, floor: float, most: float) -> NDArray[np.float64]:
+    """``curve`` with a tenth of its slope below ``floor``, between `UNDECIDED` and ``most``."""
+    slow = np.where(curve < floor, floor + BEND * (curve - floor), curve)
+    return np.asarray(np.clip(slow, UNDECIDED, most), dtype=np.float64)
 
 
 def between_sources(llrs: Array, groups: Array) -> float:
