@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="benchmarks.speech_gates", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="material with SOURCES.csv")
-    parser.add_argument("--most", type=int, default=12, help="clips of a source and class that are spoilt")
+    parser.add_argument("--most", type=int, default=6, help="clips of a source and class that are spoilt")
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.relative_to(ROOT)}, too")
     arguments = parser.parse_args(argv)
     if not (arguments.data / "SOURCES.csv").is_file():
