@@ -30,6 +30,9 @@ files ({counts.genuine} records in {counts.of_genuine} files). On a collection o
 too high; that is what the cap costs. Maker's note, thumbnail, and quantisation tables that are neither
 libjpeg's nor Adobe's are shown, not scored: too few files bear them.
 
+All records that were counted are in JPEG files. A HEIC with the same record weighs the same, which nothing
+here could measure; a record in a PNG, WebP, GIF, BMP or AVIF counts for nothing: no camera writes those.
+
 **Attribution** comes from the statement only. Otherwise there is none.
 
 **Abstains** with a reason:
