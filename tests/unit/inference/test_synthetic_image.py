@@ -119,10 +119,14 @@ class TestCameraRecords:
     ) -> None:
         """What only a JPEG has (tables, history) speaks neither for nor against it."""
         block = exif(**{name: value for name, value in (CAMERA | tags).items() if value != ""})
-        found = ask(tmp_path / "x.heic", makers.heic(makers.texture(), exif=block.tobytes()))
+        found = ask(tmp_path / "x.heic", makers.heic(makers.texture(), quality=80, exif=block.tobytes()))
         assert (found.outcome is Outcome.SCORED) is scored
         assert found.evidence.values["camera_tables"] is None
         assert found.evidence.values["jpeg_quality"] is None
+
+    def test_of_a_picture_that_was_crushed_before_it_is_worth_nothing(self, tmp_path: Path) -> None:
+        crushed = makers.twice(makers.texture(), 10)
+        assert ask(tmp_path / "x.jpg", shot(crushed)).reason == "heavily_compressed"
 
     def test_on_a_drawing_it_is_worth_nothing(self, tmp_path: Path) -> None:
         found = ask(tmp_path / "x.jpg", shot(Image.new("RGB", (320, 256), "white")))
@@ -146,6 +150,9 @@ class TestAbstention:
             (makers.picture("PNG", makers.texture(48, 300)), "too_small"),
             (makers.picture("PNG", Image.new("RGB", (300, 300), "white")), "not_a_photograph"),
             (makers.jpeg(makers.texture(), 10), "heavily_compressed"),
+            (makers.picture("PNG", makers.twice(makers.texture(), 10)), "heavily_compressed"),
+            (makers.jpeg(makers.twice(makers.texture(), 10), 95), "heavily_compressed"),
+            (makers.picture("WEBP", makers.texture(), quality=80), "no_calibrated_score"),
             (makers.jpeg(makers.texture()), "no_calibrated_score"),
         ],
     )
