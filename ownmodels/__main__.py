@@ -95,6 +95,7 @@ def prepare(
     hostile.look(str(weights_file), shape)
     write(target, manifest)
     trial = hostile.try_out(str(target), shape)
+    made_up = trial.pop("answers")
     measured = None
     if samples is not None:
         print(f"Measuring over {len(samples)} files …", file=sys.stderr)
@@ -103,9 +104,24 @@ def prepare(
         manifest = manifest.model_copy(update=found)
     else:
         manifest = manifest.model_copy(update={"figures": dict(trial)})
+    _hears(manifest, made_up > 1, measured)
     write(target, manifest)
     (target / "card.md").write_text(card.card(manifest, trial, measured), "utf-8")
     return manifest, measured
+
+
+def _hears(manifest: Manifest, made_up: bool, measured: Measured | None) -> None:
+    """Refuse (``ignores_input``) what has one answer only: to DATA, else to made-up inputs.
+
+    A sensible model may be sure of all that is made up, and a map's score may be its ceiling in every file.
+    """
+    if measured is not None and len(measured.scored) > 1 and manifest.entry != "onnx_map":
+        if len({one.raw for one in measured.scored}) == 1:
+            raise Refused("ignores_input", f"all {len(measured.scored)} files have the very same score")
+    elif not made_up:
+        raise Refused(
+            "ignores_input", "silence, full scale and noise have the same answer; DATA may refute it"
+        )
 
 
 def _shape(manifest: Manifest) -> tuple[int, ...]:

@@ -70,7 +70,8 @@ def try_out(folder: str, shape: tuple[int, ...], *, seconds: float = TRY_SECONDS
     Returns
     -------
     dict
-        ``load_s``, ``run_s`` (median, one thread), ``memory_mb`` (peak of the worker).
+        ``load_s``, ``run_s`` (median, one thread), ``memory_mb`` (peak of the worker), ``answers`` (how many
+        different ones it gave; a map's count as one).
 
     Raises
     ------
@@ -207,12 +208,13 @@ def try_task(args: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     shape = tuple(args["shape"])
     inputs = [np.zeros(shape), np.ones(shape), *(rng.normal(0, 0.5, shape) for _ in range(ROUNDS))]
-    times = []
+    times, answers = [], set()
     try:
         for tensor in inputs:
             begun = time.perf_counter()
             one = tensor.astype(np.float32)
-            _ = map_of(model, one) if model.manifest.entry == "onnx_map" else raw_score(model, one)
+            mapped = model.manifest.entry == "onnx_map"
+            answers.add(map_of(model, one)[0].tobytes() if mapped else raw_score(model, one))
             times.append(time.perf_counter() - begun)
     except ModelError as error:
         return _no("wrong_output", str(error))
@@ -221,4 +223,5 @@ def try_task(args: dict[str, Any]) -> dict[str, Any]:
         "load_s": round(loaded, 4),
         "run_s": round(float(np.median(times)), 6),
         "memory_mb": round(peak, 1),
+        "answers": len(answers),
     }

@@ -31,7 +31,9 @@ LLR_MOST = 1.7
 """Cap of a camera record's LLR, p of 0.15: copying one into a file takes one command."""
 DECLARED = {"llr": 3.63, "low": 3.05, "high": 4.6}
 """The counted ratio of declarations: 29 of 200 generated, 0 of 779 others (`picture_traces`, decision 16)."""
-LIMITS = {"least_side": 64.0, "plain_most": 0.8, "hues_least": 0.01, "quality_least": 40.0}
+LIMITS = {
+    "least_side": 64.0, "plain_most": 0.8, "hues_least": 0.01, "quality_least": 40.0, "blocks_most": 2.0,
+}  # fmt: skip
 METADATA_FOLDERS = ("forensic/exif/exif-samples", "forensic/aigen-meta")
 """Camera files and generators' files that were collected for their metadata: one of either kind."""
 

@@ -280,6 +280,28 @@ def test_weights_keep_within_their_limit_and_disagreement_shows(
         assert result.verdict is Verdict.INCONCLUSIVE  # who disagree on the side decide nothing
 
 
+@pytest.mark.parametrize("rule", [r for r in POLICIES.values() if r.genuine_at < r.manipulated_at])
+@pytest.mark.parametrize("ps", [(0.99, 0.2), (0.01, 0.8)])
+def test_models_that_contradict_each_other_decide_nothing(rule: Policy, ps: tuple[float, float]) -> None:
+    """Weights of a strong model outvote the other's score, and not its contradiction."""
+    found, fitted = [of(ps[0], "a"), of(ps[1], "b")], weights(a=1.0, b=0.2)
+    result = fuse_operation(SYNTHETIC, found, rule, [fitted])
+    assert result.p_fake is not None and abs(result.p_fake - 0.5) > 0.45
+    assert (result.verdict, result.disagreement) == (Verdict.INCONCLUSIVE, pytest.approx(0.79))
+    alone = fuse_operation(SYNTHETIC, found, rule, [weights(a=1.0, b=0.0)])
+    assert alone.verdict is not Verdict.INCONCLUSIVE  # what has no weight has no say
+
+
+def test_a_policy_without_a_middle_takes_a_side() -> None:
+    found = [of(0.99, "a"), of(0.2, "b")]
+    assert fuse_operation(SYNTHETIC, found, POLICIES["even"]).verdict is Verdict.MANIPULATED
+
+
+def test_traces_of_different_kinds_do_not_contradict_each_other() -> None:
+    found = [scored(p, name=n, operation=Operation.IMAGE_FORGERY) for n, p in (("a", 0.99), ("b", 0.3))]
+    assert fuse_operation(Operation.IMAGE_FORGERY, found, POLICIES["table"]).verdict is Verdict.MANIPULATED
+
+
 def test_a_model_without_weight_does_not_widen_the_interval() -> None:
     found, fitted = [of(0.95, "a"), of(0.2, "b")], weights(a=1.0, b=0.0)
     result = fuse_operation(SYNTHETIC, found, DEFAULT, [fitted])
@@ -327,3 +349,17 @@ def test_a_replay_is_what_the_other_policy_would_have_said(ps: list[float], then
     done = Done("an_1", MediaKind.IMAGE, verdict, results)
     assert replay(done, policy(other)) == fuse([], findings, MediaKind.IMAGE, policy(other))[1]
     assert replay(done, policy(then)) == verdict
+
+
+@pytest.mark.parametrize("other", [*POLICIES.values(), Policy(name="deaf", manipulated_at=1, genuine_at=0)])
+def test_a_replay_knows_hard_evidence_and_contradictions(other: Policy) -> None:
+    flags = (
+        *(Flag(code=f"other_{n}", message="m") for n in range(30)),
+        Flag(code=TRUSTED_GENERATED, message="m"),
+    )
+    said = scored(0.6, operation=Operation.PROVENANCE).model_copy(update={"evidence": Evidence(flags=flags)})
+    for findings in ([said], [of(0.99, "a"), of(0.2, "b")]):
+        fitted = [weights(a=1.0, b=0.2)]
+        results, verdict = fuse([], findings, MediaKind.IMAGE, DEFAULT, fitted)
+        done = Done("an_1", MediaKind.IMAGE, verdict, results)
+        assert replay(done, other) == fuse([], findings, MediaKind.IMAGE, other, fitted)[1]

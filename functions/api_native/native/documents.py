@@ -108,7 +108,7 @@ class ResultDocument(Document):
     llr: float | None = Field(description="Log-likelihood ratio in nats; above 0 speaks for manipulation.")
     reason: str | None
     detail: str | None
-    attribution: str | None
+    attribution: str | None = Field(description="What the file or its manifest names; null: unknown.")
     disagreement: float | None = Field(description="Widest gap between fused p_fake values.")
     evidence: Evidence
     artifacts: list[str] = Field(description="Names of entries of the analysis' `artifacts`.")

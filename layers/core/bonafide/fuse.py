@@ -6,8 +6,9 @@ long windows of a voice, any one of which may be the forged one, by the mean of 
 were fitted for exactly those models (`Weights`, decision 0051); else by the mean of their LLRs, which does
 not count dependent evidence twice, or, where they look for different traces (`ANY_TRACE`), by the mean of
 their likelihood ratios: one trace is enough (decision 0014). The interval spans all fused models, so
-disagreement widens it. Shadow models are shown, never fused. Silence is never "genuine". Hard evidence
-(`policy.HARD`: a trusted manifest that says "generated") overrides every threshold (decision 0034).
+disagreement widens it, and models that contradict each other (`CONTRADICTION`) decide nothing even where a
+policy leaves the interval out. Shadow models are shown, never fused. Silence is never "genuine". Hard
+evidence (`policy.HARD`: a trusted manifest that says "generated") overrides every threshold (decision 0034).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from bonafide.model import (
 from bonafide.plan import CHANNELWISE
 from bonafide.policy import DECISIVE, HARD, Policy, judge
 
-__all__ = ["fuse", "fuse_operation", "probability", "verdict_of"]
+__all__ = ["fuse", "fuse_operation", "probability", "verdict_of", "verdict_under"]
 
 MAX_FLAGS = MAX_REGIONS = 20
 MAX_SEGMENTS = MAX_FRAMES = 50
@@ -51,6 +52,9 @@ MAX_DEPTH = 16
 
 ANY_TRACE = frozenset({Operation.IMAGE_FORGERY})
 """Operations whose models look for different traces, of which a forgery leaves one or another."""
+
+CONTRADICTION = 0.5
+"""From this gap of ``p_fake`` on, two models cannot stand on the same side of one half."""
 
 _SILENCE = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.NOT_APPLICABLE)
 
@@ -90,10 +94,10 @@ def fuse_operation(
         return _silent(voices, common)
     llr, interval, gap = _combine(scored, operation in ANY_TRACE, fitted)
     p_fake = probability(llr)
-    return OperationResult(
+    result = OperationResult(
         **common,
         outcome=Outcome.SCORED,
-        verdict=Verdict.MANIPULATED if _hard(scored) else judge(rule, p_fake, interval),
+        verdict=Verdict.INCONCLUSIVE,
         p_fake=p_fake,
         interval=interval,
         llr=llr,
@@ -101,11 +105,20 @@ def fuse_operation(
         attribution=_agreed(f.attribution for f in scored),
         detail=next((f.detail for f in scored if f.detail), None),
     )
+    return result.model_copy(update={"verdict": verdict_under(rule, result)})
 
 
-def _hard(scored: Sequence[Finding]) -> bool:
-    """Whether a finding rests on evidence that no threshold may outvote."""
-    return any(flag.code in HARD for finding in scored for flag in finding.evidence.flags)
+def verdict_under(rule: Policy, result: OperationResult) -> Verdict:
+    """Return what a policy makes of a result, from nothing but what is stored of it.
+
+    Models that look for different traces do not contradict each other, whatever their gap.
+    """
+    if result.outcome is not Outcome.SCORED or result.p_fake is None:
+        return result.verdict
+    if any(flag.code in HARD for flag in result.evidence.flags):
+        return Verdict.MANIPULATED
+    apart = (result.disagreement or 0.0) > CONTRADICTION and result.operation not in ANY_TRACE
+    return judge(rule, result.p_fake, result.interval, contradicted=apart)
 
 
 def _silent(voices: Sequence[Finding], common: dict[str, Any]) -> OperationResult:
@@ -248,12 +261,13 @@ def _agreed(attributions: Iterable[str | None]) -> str | None:
 def _summary(findings: Sequence[Finding]) -> Evidence:
     """Return the strongest evidence of all findings, bounded so that a row stays small."""
     every = [f.evidence for f in findings]
+    flags = dict.fromkeys(chain.from_iterable(e.flags for e in every))
     regions = sorted(chain.from_iterable(map(_regions, findings)), key=lambda r: -r.score)
     segments = sorted(chain.from_iterable(e.segments for e in every), key=lambda s: -(s.llr or 0.0))
     frames = sorted(chain.from_iterable(e.frames for e in every), key=lambda s: -(s.p_fake or 0.0))
     values = {name: value for e in every for name, value in e.values.items()}
     return Evidence(
-        flags=tuple(dict.fromkeys(chain.from_iterable(e.flags for e in every)))[:MAX_FLAGS],
+        flags=tuple(sorted(flags, key=lambda flag: flag.code not in HARD))[:MAX_FLAGS],
         regions=tuple(regions[:MAX_REGIONS]),
         segments=tuple(segments[:MAX_SEGMENTS]),
         frames=tuple(frames[:MAX_FRAMES]),

@@ -95,9 +95,15 @@ def rule_of(analysis: Analysis) -> Policy:
     return analysis.rule or policy(analysis.options.policy)
 
 
-def judge(rule: Policy, p_fake: float, interval: Interval | None) -> Verdict:
-    """Return genuine, manipulated or inconclusive for one calibrated score."""
+def judge(rule: Policy, p_fake: float, interval: Interval | None, *, contradicted: bool = False) -> Verdict:
+    """Return genuine, manipulated or inconclusive for one calibrated score.
+
+    ``contradicted``: its models cannot agree on the side. Where the interval of those that have a weight
+    spans one half, too, nothing is decided, unless the policy has no room between its thresholds.
+    """
     low, high = (interval.low, interval.high) if interval else (p_fake, p_fake)
+    if contradicted and low < 0.5 < high and rule.genuine_at < rule.manipulated_at:
+        return Verdict.INCONCLUSIVE
     if p_fake >= rule.manipulated_at and (low > 0.5 or not rule.certain):
         return Verdict.MANIPULATED
     if p_fake <= rule.genuine_at and (high < 0.5 or not rule.certain):

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bonafide.fuse import verdict_of
-from bonafide.model import Analysis, FileVerdict, MediaKind, OperationResult, Outcome, Policy
-from bonafide.policy import judge
+from bonafide.fuse import verdict_of, verdict_under
+from bonafide.model import Analysis, FileVerdict, MediaKind, OperationResult, Policy
 
 __all__ = ["Done", "counts", "of_analysis", "of_document", "replay"]
 
@@ -64,12 +63,7 @@ def of_document(document: Mapping[str, Any]) -> Done | None:
 
 def replay(done: Done, rule: Policy) -> FileVerdict:
     """Return the verdict on the file, had ``rule`` been its policy."""
-    judged = [
-        result.model_copy(update={"verdict": judge(rule, result.p_fake, result.interval)})
-        if result.outcome is Outcome.SCORED and result.p_fake is not None
-        else result
-        for result in done.results
-    ]
+    judged = [result.model_copy(update={"verdict": verdict_under(rule, result)}) for result in done.results]
     return verdict_of(judged, done.kind, rule)
 
 

@@ -12,8 +12,9 @@ __all__ = ["Policy", "Voice", "Weights"]
 class Policy(Word):
     """Thresholds on calibrated ``p_fake`` at a prior of 0.5.
 
-    ``certain`` asks that the whole interval lies on the verdict's side of one half. From ``review_at`` on,
-    below ``manipulated_at``, a person should look.
+    ``certain`` asks that the whole interval lies on the verdict's side of one half; models that
+    contradict each other decide nothing without it, either. From ``review_at`` on, below ``manipulated_at``,
+    a person should look.
     """
 
     name: str = Field(pattern="^[a-z0-9_-]{1,40}$")

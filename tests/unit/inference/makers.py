@@ -49,7 +49,7 @@ def heic(image: Image.Image | None = None, turned: int = 1, **options: object) -
     """A HEIC as a telephone writes it: EXIF with a maker, ``turned`` as the EXIF orientation says."""
     out, exif = io.BytesIO(), Image.Exif()
     exif[0x010F], exif[0x0112] = "Maker", turned
-    pillow_heif.from_pillow(image or texture(160, 120)).save(out, exif=exif.tobytes(), **options)
+    pillow_heif.from_pillow(image or texture(160, 120)).save(out, **{"exif": exif.tobytes()} | options)
     return out.getvalue()
 
 

@@ -98,6 +98,36 @@ class TestCameraRecords:
     def test_what_contradicts_it(self, tmp_path: Path, tags: dict[str, object]) -> None:
         assert ask(tmp_path / "x.jpg", shot(**tags)).outcome is Outcome.INCONCLUSIVE
 
+    @pytest.mark.parametrize("form", ["PNG", "WEBP", "AVIF"])
+    def test_no_camera_writes_such_a_file(self, tmp_path: Path, form: str) -> None:
+        data = makers.picture(form, makers.texture(), exif=exif(**CAMERA))
+        found = ask(tmp_path / "x", data)
+        assert (found.reason, found.evidence.values["camera"]) == ("no_calibrated_score", "Test T-1")
+        assert found.evidence.values["camera_untouched"] is False
+
+    @pytest.mark.parametrize(
+        ("tags", "scored"),
+        [
+            ({"ExifImageWidth": 320, "ExifImageHeight": 256}, True), ({"Orientation": 6}, True),
+            ({"Make": "Apple", "Model": "iPhone 15", "Software": "18.1.1"}, True),
+            ({"ExifImageWidth": 4000, "ExifImageHeight": 3000}, False),
+            ({"Software": "Adobe Photoshop 25.0"}, False), ({"ExposureTime": "", "FNumber": ""}, False),
+        ],
+    )  # fmt: skip
+    def test_of_a_heic_it_weighs_the_same(
+        self, tmp_path: Path, tags: dict[str, object], scored: bool
+    ) -> None:
+        """What only a JPEG has (tables, history) speaks neither for nor against it."""
+        block = exif(**{name: value for name, value in (CAMERA | tags).items() if value != ""})
+        found = ask(tmp_path / "x.heic", makers.heic(makers.texture(), quality=80, exif=block.tobytes()))
+        assert (found.outcome is Outcome.SCORED) is scored
+        assert found.evidence.values["camera_tables"] is None
+        assert found.evidence.values["jpeg_quality"] is None
+
+    def test_of_a_picture_that_was_crushed_before_it_is_worth_nothing(self, tmp_path: Path) -> None:
+        crushed = makers.twice(makers.texture(), 10)
+        assert ask(tmp_path / "x.jpg", shot(crushed)).reason == "heavily_compressed"
+
     def test_on_a_drawing_it_is_worth_nothing(self, tmp_path: Path) -> None:
         found = ask(tmp_path / "x.jpg", shot(Image.new("RGB", (320, 256), "white")))
         assert found.reason == "not_a_photograph"
@@ -107,7 +137,7 @@ class TestCameraRecords:
             0, 0.9, (256, 320, 3)
         )
         faint = Image.fromarray(grey.round().astype(np.uint8))
-        found = ask(tmp_path / "x.png", makers.picture("PNG", faint, exif=exif(**CAMERA)))
+        found = ask(tmp_path / "x.jpg", makers.jpeg(faint, 100, subsampling=0, exif=exif(**CAMERA)))
         assert found.reason == "unstable"
         assert "WebP 80" in found.evidence.details["stability"]["flipped_by"]  # type: ignore[index,operator]
         assert "WebP 80" in (found.detail or "")
@@ -120,6 +150,9 @@ class TestAbstention:
             (makers.picture("PNG", makers.texture(48, 300)), "too_small"),
             (makers.picture("PNG", Image.new("RGB", (300, 300), "white")), "not_a_photograph"),
             (makers.jpeg(makers.texture(), 10), "heavily_compressed"),
+            (makers.picture("PNG", makers.twice(makers.texture(), 10)), "heavily_compressed"),
+            (makers.jpeg(makers.twice(makers.texture(), 10), 95), "heavily_compressed"),
+            (makers.picture("WEBP", makers.texture(), quality=80), "no_calibrated_score"),
             (makers.jpeg(makers.texture()), "no_calibrated_score"),
         ],
     )

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ownmodels import hostile
+from ownmodels import hostile, material
 from ownmodels.__main__ import prepare
 from ownmodels.folder import Refused, complete, write
 from tests.unit.ownmodels import making
@@ -167,6 +167,16 @@ def infinite_output() -> bytes:
     return graph(nodes, [out()], weights=weights)
 
 
+def deaf(bound: float) -> bytes:
+    """The mean of the input, times 0 or cut off above ``bound``."""
+    weights = [numpy_helper.from_array(np.array(bound, np.float32), "b")]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0),
+        helper.make_node("Mul" if bound == 0 else "Min", ["m", "b"], ["score"]),
+    ]
+    return graph(nodes, [out()], weights=weights)
+
+
 def tried(tmp_path: Path, weights: bytes, **changes: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         prepare(making.model(tmp_path / "own", weights, **changes), tmp_path / "made", None)
@@ -202,3 +212,21 @@ def test_an_output_that_is_not_as_said_is_refused(tmp_path: Path, output: dict) 
         helper.make_node("Sub", ["m", "two"], ["score"]),
     ]
     assert tried(tmp_path, graph(nodes, [out()]), output=output).reason == "wrong_output"
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+def test_what_ignores_its_input_is_refused(tmp_path: Path, with_data: bool) -> None:
+    samples = material.read(making.pictures(tmp_path / "data", 2)) if with_data else None
+    with pytest.raises(Refused) as caught:
+        prepare(making.model(tmp_path / "own", deaf(0.0)), tmp_path / "made", samples)
+    assert caught.value.reason == "ignores_input"
+    assert ("8 files" in str(caught.value)) is with_data
+
+
+def test_files_refute_what_made_up_inputs_suggest(tmp_path: Path) -> None:
+    """Cut off far below all that is made up, yet not below pictures that are darkened first."""
+    own = making.model(tmp_path / "own", deaf(-1.0), preprocessing={"mean": [1.5, 1.5, 1.5]})
+    with pytest.raises(Refused):
+        prepare(own, tmp_path / "first", None)
+    samples = material.read(making.pictures(tmp_path / "data", 2))
+    assert prepare(own, tmp_path / "second", samples)[1] is not None

@@ -289,6 +289,9 @@ class TestScreenshots:
 
 class TestThumbnail:
     def file(self, thumbnail: Image.Image, picture: Image.Image) -> bytes:
+        return with_segments(makers.jpeg(picture), segment(0xE1, self.block(thumbnail)))
+
+    def block(self, thumbnail: Image.Image) -> bytes:
         """EXIF with a second directory that holds a thumbnail."""
         small = makers.jpeg(thumbnail)
         first = 8 + 2 + 4
@@ -297,7 +300,7 @@ class TestThumbnail:
         for tag, value in ((0x201, first + second), (0x202, len(small))):
             block += tag.to_bytes(2, "little") + (4).to_bytes(2, "little") + (1).to_bytes(4, "little")
             block += value.to_bytes(4, "little")
-        return with_segments(makers.jpeg(picture), segment(0xE1, b"Exif\0\0" + block + b"\0" * 4 + small))
+        return b"Exif\0\0" + block + b"\0" * 4 + small
 
     def test_same(self, tmp_path: Path) -> None:
         picture = makers.texture(480, 320)
@@ -310,6 +313,13 @@ class TestThumbnail:
         assert codes(put(tmp_path / "a.jpg", self.file(barred, picture))) == set()
         turned = picture.resize((160, 107)).rotate(90, expand=True)
         assert codes(put(tmp_path / "b.jpg", self.file(turned, picture))) == set()
+
+    @pytest.mark.parametrize(("seed", "found"), [(9, {"thumbnail_differs"}), (None, set())])
+    def test_of_a_heic(self, tmp_path: Path, seed: int | None, found: set[str]) -> None:
+        picture = makers.texture(480, 320)
+        small = (picture if seed is None else makers.texture(480, 320, seed)).resize((160, 107))
+        data = makers.heic(picture, exif=self.block(small))
+        assert codes(put(tmp_path / "a.heic", data)) == found
 
     def test_other_picture(self, tmp_path: Path) -> None:
         data = self.file(makers.texture(480, 320, 9).resize((160, 107)), makers.texture(480, 320))

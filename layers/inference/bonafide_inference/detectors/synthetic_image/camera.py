@@ -17,6 +17,8 @@ from bonafide_inference.metadata import Metadata, mapped, read_bytes
 __all__ = ["CameraTraces", "read_camera"]
 
 _EXPOSURE = ("ExposureTime", "FNumber", "ISOSpeedRatings", "PhotographicSensitivity", "FocalLength")
+_WRITTEN = frozenset({"jpeg", "heic", "tiff"})
+"""What cameras write. A record in a PNG, WebP, GIF, BMP or AVIF was carried there by a program."""
 _INNOCENT = frozenset({"firmware", "manager", "converter"})
 
 
@@ -27,7 +29,8 @@ class CameraTraces:
     ``named``: maker and model; ``exposed``: how many settings of the exposure are given, 0..5; ``dated``: the
     moment of capture; ``sized``: EXIF's size is the picture's; ``noted``: a maker's private block;
     ``thumbnail``: it shows this picture, in this shape; ``tables``: quantisation tables that are neither
-    libjpeg's nor Adobe's; ``untouched``: no editor, developer, generator or history is named.
+    libjpeg's nor Adobe's; ``untouched``: no editor, developer, generator or history is named, and the format
+    is one that cameras write.
     """
 
     camera: str | None
@@ -95,7 +98,10 @@ def _traces(path: str, media: MediaFacts, found: Metadata, coded: Encoding | Non
         noted=str(exif.get("MakerNote") or "").startswith("<"),
         thumbnail=None if small is None else not thumbnail.thumbnail_flags(small),
         tables=coded.family == "custom" if coded else None,
-        untouched=not history and not found.photoshop and all(p.kind in _INNOCENT for p in programs),
+        untouched=media.format in _WRITTEN
+        and not history
+        and not found.photoshop
+        and all(p.kind in _INNOCENT for p in programs),
     )
 
 

@@ -33,7 +33,8 @@ class Pixels:
     brightness over the calm cells, -1..1 (a sensor's shot noise grows with light). ``noise``: median standard
     deviation of the residual in them, grey levels. ``plain``: share of neighbours that are equal, 0..1.
     ``hues``: share of distinct colours among the sampled pixels, 0..1. ``detail``: log10 of the mean squared
-    residual.
+    residual. ``blocks``: differences across the strongest line of a grid of 8 over those across the others
+    (about 1 without blocks; what a heavy JPEG leaves even when it is saved again, in any format).
     """
 
     period_two: float | None
@@ -42,6 +43,7 @@ class Pixels:
     plain: float
     hues: float
     detail: float
+    blocks: float | None
 
     def values(self) -> dict[str, float | None]:
         """As named measurements of the finding."""
@@ -85,6 +87,9 @@ def look(found: list[NDArray[np.uint8]]) -> Pixels:
         plain=float(np.mean([_plain(crop) for crop in found])),
         hues=_hues(found),
         detail=float(np.log10(power + 1e-3)),
+        blocks=float(np.median([_blocks(part) for green in whole for part in (green, green.T)]))
+        if whole
+        else None,
     )
 
 
@@ -109,7 +114,8 @@ def unfit(seen: Pixels, least_side: int, quality: int | None, limits: dict[str, 
         return "too_small"
     if seen.plain > limits["plain_most"] or seen.hues < limits["hues_least"]:
         return "not_a_photograph"
-    return "heavily_compressed" if quality is not None and quality < limits["quality_least"] else None
+    crushed = quality is not None and quality < limits["quality_least"]
+    return "heavily_compressed" if crushed or (seen.blocks or 0.0) > limits["blocks_most"] else None
 
 
 def _residual(plane: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -132,6 +138,13 @@ def _period_two(green: NDArray[np.float32]) -> float:
     other = max(float(power[k * step]) for k in (1, 2, 3))
     floor = float(np.median(power)) + 1e-6
     return float(power[4 * step]) / max(other, floor)
+
+
+def _blocks(green: NDArray[np.float32]) -> float:
+    """Mean difference across the strongest column of eight, over the median of the seven others."""
+    steps = np.abs(np.diff(green, axis=1)).mean(axis=0)
+    lines = np.sort(steps[: len(steps) // 8 * 8].reshape(-1, 8).mean(axis=0))
+    return float(lines[-1] / (np.median(lines[:-1]) + 0.05))
 
 
 def _cells(green: NDArray[np.float32]) -> NDArray[np.float64]:
