@@ -289,7 +289,7 @@ def upright(
     if scale == 1.0 and aspect == 1.0:
         width, height = frame.width, frame.height
     scaler = scaler or VideoReformatter()
-    rgb = scaler.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    rgb: NDArray[Any] = scaler.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
