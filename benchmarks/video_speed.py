@@ -42,6 +42,8 @@ SIDE = (1920, 1080)
 FPS = 30
 CLIP_S = 10
 LENGTHS = (10, 120, 1800)
+SHORT_TURNS = 3
+"""The shortest clip is run so often and the least counts: a second of it is soon spoilt by a neighbour."""
 FAN_OUT = (1, 8, 64)
 MOST_ITEMS = 40
 """As deployed: an inline Map runs no more at once."""
@@ -90,9 +92,10 @@ def _measured(clip: Path, length: int, windows: int) -> list[Any]:
         chosen = [
             items[i] for i in np.unique(np.linspace(0, len(items) - 1, windows + 1).astype(int))[-windows:]
         ]
+        turns = SHORT_TURNS if length == CLIP_S else 1
         words = {"path": str(path), "media": media.model_dump(mode="json")}
         plain, ours = (
-            [_child(words | {"item": item.model_dump(mode="json"), "plain": alone}) for item in chosen]
+            [_best(words | {"item": item.model_dump(mode="json"), "plain": alone}, turns) for item in chosen]
             for alone in (True, False)
         )
     decode, cpu, wall = (
@@ -106,6 +109,10 @@ def _measured(clip: Path, length: int, windows: int) -> list[Any]:
         len(items), length * FPS, decode, frames / decode, cpu, frames / cpu, cpu / decode, wall,
         max(cost["peak_mb"] for cost in ours), 1000 * dollars, *fan,
     ]  # fmt: skip
+
+
+def _best(words: dict[str, Any], turns: int) -> dict[str, float]:
+    return min((_child(words) for _ in range(turns)), key=lambda cost: cost["cpu_s"])
 
 
 def _child(words: dict[str, Any]) -> dict[str, float]:

@@ -263,9 +263,11 @@ def crop(
     x, y = _middle(face)
     half = max(2, round(max(face.box[2], face.box[3]) * (0.5 + margin)))
     left, top = round(x) - half, round(y) - half
-    rows = np.clip(np.arange(top, top + 2 * half), 0, rgb.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + 2 * half), 0, rgb.shape[1] - 1)
-    part = rgb[rows[:, None], columns[None, :]]
+    part = rgb[max(0, top) : top + 2 * half, max(0, left) : left + 2 * half]
+    if part.shape[:2] != (2 * half, 2 * half):
+        rows = np.clip(np.arange(top, top + 2 * half), 0, rgb.shape[0] - 1)
+        columns = np.clip(np.arange(left, left + 2 * half), 0, rgb.shape[1] - 1)
+        part = rgb[rows[:, None], columns[None, :]]
     if size is None:
         return part
     return np.asarray(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC))

@@ -130,14 +130,16 @@ class _Network:
         return _node("Pad", [f"t{inputs[0]}", self._constant(f"p{inputs[1]}", widths)], output)
 
     def _prelu(self, inputs: list[int], output: str, _: Any) -> bytes:
-        """As two Relu: the runtime's PRelu with a slope for each plane takes half of all time."""
-        x, slope = f"t{inputs[0]}", -self._array(inputs[1]).reshape(-1, 1, 1)
-        self.nodes += [
-            _node("Relu", [x], f"{output}.over"), _node("Neg", [x], f"{output}.minus"),
-            _node("Relu", [f"{output}.minus"], f"{output}.under"),
-            _node("Mul", [f"{output}.under", self._constant(f"s{inputs[1]}", slope)], f"{output}.sloped"),
-        ]  # fmt: skip
-        return _node("Add", [f"{output}.over", f"{output}.sloped"], output)
+        """As (1 - slope) Relu(x) + slope x, the products as convolutions of each plane with one number.
+
+        So it stays in the runtime's own order of planes: its PRelu takes three times as long.
+        """
+        x, slope = f"t{inputs[0]}", self._array(inputs[1]).reshape(-1, 1, 1, 1)
+        self.nodes.append(_node("Relu", [x], f"{output}.over"))
+        for name, of, weights in (("bent", f"{output}.over", 1 - slope), ("straight", x, slope)):
+            kept = self._constant(f"{name}{inputs[1]}", weights)
+            self.nodes.append(_node("Conv", [of, kept], f"{output}.{name}", group=len(slope)))
+        return _node("Add", [f"{output}.bent", f"{output}.straight"], output)
 
     def _array(self, place: int, kind: int = FLOATS) -> NDArray[Any]:
         """The values of a constant tensor, in its own shape."""

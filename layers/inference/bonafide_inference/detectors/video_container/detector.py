@@ -191,5 +191,5 @@ def _sheet(shown: list[Any], job: Job) -> tuple[Artifact, ...]:
         return ()
     name = "frames.png" if job.piece.is_first else f"frames-{round(job.piece.span[0])}s.png"
     path = os.path.join(job.workdir, name)
-    contact_sheet([(f"{frame.time_s:.2f} s", frame.rgb) for frame in shown]).save(path)
+    contact_sheet([(f"{frame.time_s:.2f} s", frame.rgb) for frame in shown]).save(path, compress_level=1)
     return (Artifact(name=name, media_type="image/png", title="Sampled frames", path=path),)
