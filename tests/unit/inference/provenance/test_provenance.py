@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pikepdf
+import pillow_heif
 import pytest
 from bonafide.fuse import fuse_operation
 from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, Verdict, WorkItem
@@ -22,6 +23,7 @@ from tests.unit.inference import makers
 from tests.unit.inference.provenance import signing
 
 PHOTO = makers.jpeg(makers.texture())
+pillow_heif.register_heif_opener()
 
 
 def ask(path: Path, data: bytes) -> Finding:
@@ -100,10 +102,24 @@ class TestFourFacts:
         assert four(found)[0] is True
         assert found.evidence.values["c2pa_state"] in ("unreadable", "embedded")
 
-    @pytest.mark.parametrize(("name", "mime"), [("PNG", "image/png"), ("WEBP", "image/webp")])
+    @pytest.mark.parametrize(
+        ("name", "mime"),
+        [
+            ("PNG", "image/png"), ("WEBP", "image/webp"), ("GIF", "image/gif"), ("TIFF", "image/tiff"),
+            ("AVIF", "image/avif"), ("HEIF", "image/heic"),
+        ],
+    )  # fmt: skip
     def test_other_pictures(self, tmp_path: Path, name: str, mime: str) -> None:
         found = ask(tmp_path / "x", signing.sign(makers.picture(name), mime, source="digitalCapture"))
         assert four(found)[:3] == (True, True, True)
+
+    @pytest.mark.parametrize(("name", "mime"), [("AVIF", "image/avif"), ("HEIF", "image/heic")])
+    def test_a_changed_picture_in_boxes(self, tmp_path: Path, name: str, mime: str) -> None:
+        data = bytearray(signing.sign(makers.picture(name), mime, source="trainedAlgorithmicMedia"))
+        data[-40] ^= 1  # of the coded pixels
+        found = ask(tmp_path / "x", bytes(data))
+        assert four(found)[:3] == (True, False, True)
+        assert found.outcome is Outcome.INCONCLUSIVE
 
     def test_sound_and_video(self, tmp_path: Path) -> None:
         wav = makers.sound(tmp_path / "x.wav", "pcm_s16le", makers.noise(1)).read_bytes()

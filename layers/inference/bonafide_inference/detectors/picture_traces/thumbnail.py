@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from bonafide.model import Flag
 from bonafide_inference.detectors.picture_traces.rates import rate
+from bonafide_inference.pictures import open_picture
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
@@ -47,7 +48,7 @@ def compare(path: str, thumbnail: bytes, form: str) -> Comparison | None:
             if small.width * small.height > MAX_THUMBNAIL or min(small.size) < 16:
                 return None
             size, grey = small.size, np.asarray(small.convert("L"), dtype=np.float32)
-        with Image.open(path) as image:
+        with open_picture(path, form) as image:
             if form == "jpeg":
                 image.draft("L", (256, 256))
             large = np.asarray(image.convert("L").resize((256, 256), Image.Resampling.BOX), dtype=np.float32)

@@ -12,7 +12,7 @@ from mmap import mmap
 from typing import Any
 
 from bonafide.model import Flag
-from bonafide_inference.chunks import walk
+from bonafide_inference.chunks import walk, zip_at_end
 from bonafide_inference.detectors.picture_traces.rates import rate
 from bonafide_inference.metadata import Metadata
 
@@ -123,7 +123,7 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
     """(format, where) of foreign formats inside metadata blocks: code in a comment, a PDF in a segment."""
     hits: list[tuple[str, str]] = []
     for chunk in found.layout.chunks:
-        if chunk.kind in ("COM", "comment", "tEXt") or (
+        if chunk.kind in ("COM", "comment", "tEXt", "free", "skip") or (
             chunk.kind.startswith("APP")
             and chunk.name not in ("ICC", "XMP", "XMP+", "JUMBF", "Photoshop", "Exif")
         ):
@@ -140,6 +140,8 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
     ]
     if any(re.search(r"<\?php|eval\(|<script", text) for text in texts):
         hits.append(("php", "EXIF"))
+    if found.end is None and (archive := zip_at_end(data)) is not None:  # a TIFF's end is not known
+        hits.append(("zip", f"offset {archive}"))
     if b"%PDF-" in bytes(data[:1024]):
         hits.append(("pdf", "first 1024 bytes"))
     return list(dict.fromkeys(hits))[:10]
