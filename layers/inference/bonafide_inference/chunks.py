@@ -73,11 +73,14 @@ def walk(data: bytes | mmap, form: str, start: int = 0) -> Layout:
 
 
 def zip_at_end(data: bytes | mmap) -> int | None:
-    """Where a ZIP archive begins that the file ends with; its directory and first entry are looked for."""
+    """Where a ZIP archive begins that the file ends with; None for one within, as an attachment is.
+
+    The archive's comment may hold what follows it: so a PDF's own end can stand behind its directory.
+    """
     tail = max(0, len(data) - 22 - 65535)
     mark = data.rfind(b"PK\x05\x06", tail)
     record = bytes(data[mark : mark + 22]) if mark >= 0 else b""
-    if len(record) < 22:
+    if len(record) < 22 or mark + 22 + int.from_bytes(record[20:22], "little") < len(data):
         return None
     size, offset = int.from_bytes(record[12:16], "little"), int.from_bytes(record[16:20], "little")
     listed = mark - size

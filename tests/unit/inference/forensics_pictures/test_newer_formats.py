@@ -26,13 +26,6 @@ GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMe
 A1111 = "a duck\nSteps: 15, Sampler: UniPC, CFG scale: 5, Seed: 23, Size: 512x400"
 
 
-def archive(name: str = "inside.txt") -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        file.writestr(name, "hidden")
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("form", [*BOXED, "BMP", "TIFF"])
 def test_a_plain_picture_raises_nothing(tmp_path: Path, form: str) -> None:
     assert codes(put(tmp_path / "x", makers.picture(form, PICTURE))) == set()
@@ -74,7 +67,7 @@ class TestBoxed:
 @pytest.mark.parametrize(
     ("rider", "code", "value"),
     [
-        (archive(), "polyglot", "zip"),
+        (makers.archive(), "polyglot", "zip"),
         (b"<html><body>hello</body></html>", "polyglot", "html"),
         (bytes(range(1, 200)), "trailing_data", 199),
     ],
@@ -99,7 +92,7 @@ def test_a_bmp_that_states_a_wrong_size(tmp_path: Path, stated: int) -> None:
 
 def test_an_archive_in_a_tiff(tmp_path: Path) -> None:
     data = makers.picture("TIFF", PICTURE)
-    flags = ask(put(tmp_path / "x", data + archive())).evidence.flags
+    flags = ask(put(tmp_path / "x", data + makers.archive())).evidence.flags
     assert [(f.code, f.value, f.where) for f in flags] == [("polyglot", "zip", f"offset {len(data)}")]
 
 
@@ -111,7 +104,7 @@ def _adjusted(head: bytes) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("joined", [lambda head: head + archive(), _adjusted])
+@pytest.mark.parametrize("joined", [lambda head: head + makers.archive(), _adjusted])
 def test_where_an_archive_begins(joined: Callable[[bytes], bytes]) -> None:
     assert zip_at_end(joined(b"x" * 100)) == 100
 
