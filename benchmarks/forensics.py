@@ -3,8 +3,8 @@
 Prints localisation by the quality of the last save, per method and fused; copy-move on synthetic and on the
 real pairs of the material; genuine pictures called forged, by source; the warm cost of a 12-megapixel JPEG.
 Synthetic forgeries are made of the sources that no calibration has seen (``unstated`` rows). Then runs
-`forensics_traces`, `forensics_documents` and `known_media`. Exit status 1 when a required figure is missed (the
-synthetic copy-moves' is judged by ``make train MODEL=moved_copies``, on more of them).
+`forensics_traces`, `forensics_documents` and `known_media`. Exit status 1 when a required figure is missed
+(synthetic copy-moves are judged by ``make train MODEL=moved_copies``, on more of them).
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def _reached(judged: Sequence[Judged]) -> bool:
         f1 = float(np.mean([one.f1_area for one in here])) if here else 0.0
         reached = area >= least_auc and f1 >= least_f1
         held &= reached
-        print(f"double quantisation, {save}: pixel AUC {area:.3f}, required ≥ {least_auc}; F1 {f1:.3f}, required "
-              f"≥ {least_f1}: {'held' if reached else 'MISSED'}")  # fmt: skip
+        print(f"double quantisation, {save}: pixel AUC {area:.3f}, required ≥ {least_auc}; F1 {f1:.3f}, "
+              f"required ≥ {least_f1}: {'held' if reached else 'MISSED'}")  # fmt: skip
     return held
 
 
