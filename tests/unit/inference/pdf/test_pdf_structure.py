@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pikepdf
@@ -305,6 +306,14 @@ class TestSignatures:
     def test_a_second_signature_is_permitted(self, tmp_path: Path) -> None:
         data = documents.signed(documents.signed(documents.page()), "Second")
         assert not {"changed_after_signing", "signature_broken"} & codes(ask(tmp_path / "x.pdf", data))
+
+    def test_a_signature_that_leaves_a_part_out(self, tmp_path: Path) -> None:
+        data = documents.signed(documents.page())
+        ranges = re.search(rb"/ByteRange ?\[ ?(\d+) (\d+) (\d+) (\d+)", data)
+        assert ranges
+        less = str(int(ranges[4]) - 40).encode().ljust(len(ranges[4]))
+        found = ask(tmp_path / "x.pdf", data[: ranges.start(4)] + less + data[ranges.end(4) :])
+        assert "signature_covers_part" in codes(found)
 
     def test_a_signature_in_no_field(self, tmp_path: Path) -> None:
         def act(document: pikepdf.Pdf) -> None:
