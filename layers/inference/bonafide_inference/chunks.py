@@ -1,4 +1,4 @@
-"""The outer structure of JPEG, PNG, WebP and GIF: which blocks lie where, and where the picture ends.
+"""The outer structure of pictures: which blocks lie where, and where the picture ends.
 
 Nothing is decoded; a broken structure ends the walk and leaves ``end`` None.
 """
@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass, field
 from mmap import mmap
 
-__all__ = ["Chunk", "Layout", "walk"]
+from bonafide_inference.isofile import plausible
+
+__all__ = ["Chunk", "Layout", "walk", "zip_at_end"]
 
 MAX_CHUNKS = 20_000
 """Blocks looked at in one file; GIF and PNG animations have many, listed are the first 400."""
@@ -61,9 +63,32 @@ class Layout:
 
 
 def walk(data: bytes | mmap, form: str, start: int = 0) -> Layout:
-    """Return the layout of a file of the format ``jpeg``, ``png``, ``webp`` or ``gif``; empty for others."""
-    walker = {"jpeg": _jpeg, "png": _png, "webp": _riff, "wav": _riff, "gif": _gif}.get(form)
+    """Return the layout of a file of one of the formats below; empty for others (a TIFF has no end)."""
+    walkers = {
+        "jpeg": _jpeg, "png": _png, "webp": _riff, "wav": _riff, "gif": _gif, "avif": _boxes, "heic": _boxes,
+        "bmp": _bmp,
+    }  # fmt: skip
+    walker = walkers.get(form)
     return walker(data, start) if walker else Layout()
+
+
+def zip_at_end(data: bytes | mmap) -> int | None:
+    """Where a ZIP archive begins that the file ends with; None for one within, as an attachment is.
+
+    The archive's comment may hold what follows it: so a PDF's own end can stand behind its directory.
+    """
+    tail = max(0, len(data) - 22 - 65535)
+    mark = data.rfind(b"PK\x05\x06", tail)
+    record = bytes(data[mark : mark + 22]) if mark >= 0 else b""
+    if len(record) < 22 or mark + 22 + int.from_bytes(record[20:22], "little") < len(data):
+        return None
+    size, offset = int.from_bytes(record[12:16], "little"), int.from_bytes(record[16:20], "little")
+    listed = mark - size
+    if listed < 0 or bytes(data[listed : listed + 4]) != b"PK\x01\x02":
+        return None
+    # offsets count from the archive's first byte, or from the file's: the difference tells which
+    start = listed - offset + int.from_bytes(bytes(data[listed + 42 : listed + 46]), "little")
+    return start if start >= 0 and bytes(data[start : start + 4]) == b"PK\x03\x04" else None
 
 
 def _jpeg(data: bytes | mmap, start: int) -> Layout:
@@ -146,6 +171,44 @@ def _riff(data: bytes | mmap, start: int) -> Layout:
         place += 8 + length + (length & 1)
     if size and start + 8 + size <= len(data):
         found.end = min(len(data), start + 8 + size + (size & 1))
+    return found
+
+
+def _boxes(data: bytes | mmap, start: int) -> Layout:
+    """AVIF and HEIF: boxes of the file's own level; a second ``ftyp`` is another file."""
+    found, place = Layout(), start
+    for _ in range(MAX_CHUNKS):
+        head = bytes(data[place : place + 16])
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        body = place + (16 if size == 1 else 8)
+        size = int.from_bytes(head[8:16], "big") if size == 1 else size or len(data) - place
+        stop = place + size
+        another = kind == b"ftyp" and place > start
+        if len(head) < 8 or another or stop < body or not plausible(kind, fits=stop <= len(data)):
+            found.end = place
+            return found
+        found.add(Chunk(kind.decode("latin-1"), "", place, body, size - (body - place)))
+        if stop > len(data):
+            return found
+        place = stop
+    return found
+
+
+def _bmp(data: bytes | mmap, start: int) -> Layout:
+    """The headers and the pixels; many writers state no size or a wrong one, so rows count as well."""
+    found, head = Layout(), bytes(data[start : start + 54])
+    if len(head) < 54:
+        return found
+    stated, pixels, header = (int.from_bytes(head[n : n + 4], "little") for n in (2, 10, 14))
+    end = stated
+    if header >= 40 and int.from_bytes(head[30:34], "little") == 0:  # no compression
+        width, height = (int.from_bytes(head[n : n + 4], "little", signed=True) for n in (18, 22))
+        row = (abs(width) * int.from_bytes(head[28:30], "little") + 31) // 32 * 4
+        end = max(stated, pixels + row * abs(height))
+    found.add(Chunk("file header", "", start, start, 14))
+    found.add(Chunk("picture header", "", start + 14, start + 14, header))
+    found.add(Chunk("pixels", "", start + pixels, start + pixels, max(0, end - pixels)))
+    found.end = start + end if pixels < end <= len(data) - start else None
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
-__all__ = ["IsoFile", "IsoTrack", "read_iso"]
+__all__ = ["IsoFile", "IsoTrack", "plausible", "read_iso"]
 
 MAX_BOXES = 2_000
 MAX_DEPTH = 12
@@ -88,7 +88,7 @@ def _walk(file: BinaryIO, start: int, end: int, found: IsoFile, seen: list[int],
         if size == 1 and len(head) == 16:
             size, body = struct.unpack(">Q", head[8:])[0], start + 16
         stop = end if size == 0 else min(end, start + size)
-        if depth == 0 and not _plausible(kind, fits=body <= start + size <= end):
+        if depth == 0 and not plausible(kind, fits=body <= start + size <= end):
             found.strange_at = start
             return
         if stop < body:
@@ -120,7 +120,7 @@ def _packet(file: BinaryIO, body: int, stop: int, found: IsoFile) -> None:
         found.packets.append(file.read(min(stop - body - 16, MAX_PACKET)))
 
 
-def _plausible(kind: bytes, *, fits: bool) -> bool:
+def plausible(kind: bytes, *, fits: bool) -> bool:
     """A known box (its end may be cut off), or four small letters in a box that ends within the file."""
     return kind in _KNOWN or (fits and kind.isalnum() and kind.isascii() and kind.islower())
 

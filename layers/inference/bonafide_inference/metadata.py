@@ -109,7 +109,7 @@ def read(path: str, media: MediaFacts | str) -> Metadata:
     path
         A local file.
     media
-        Its facts, or its format alone: ``jpeg png webp gif tiff avif heic`` completely,
+        Its facts, or its format alone: ``jpeg png webp gif tiff avif heic bmp`` completely,
         XMP of ``mp4 mov m4a 3gp wav``.
 
     Raises

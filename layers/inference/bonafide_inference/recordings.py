@@ -17,7 +17,7 @@ from bonafide.model import Flag
 
 from bonafide_inference import generators, metadata
 from bonafide_inference.base_rates import counted, rate
-from bonafide_inference.chunks import Layout
+from bonafide_inference.chunks import Layout, zip_at_end
 from bonafide_inference.containers import FAMILIES, encoders, open_container
 from bonafide_inference.generators import Declaration
 from bonafide_inference.isofile import IsoFile, read_iso
@@ -124,7 +124,9 @@ def _tail(job: Job, found: Recording) -> tuple[int, int, str] | None:
             file.seek(start)
             head = file.read(65536)
     else:
-        return None
+        with metadata.mapped(job.path) as data:  # formats whose end is not known: an archive tells its own
+            archive = zip_at_end(data) if len(data) == size else None
+        return (archive, size - archive, "zip") if archive is not None else None
     if not head.strip(b"\0 \r\n") or size - start < 16:
         return None
     # a tag at the end of a sound file belongs there; anything else does not

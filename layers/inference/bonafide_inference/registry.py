@@ -151,7 +151,11 @@ def run_folders(
     seconds: float = ITEM_SECONDS,
     memory_mb: int = ITEM_MEMORY_MB,
 ) -> list[Finding]:
-    """Run these folders over one piece in one cell call; one finding each, in order (see `run_item`)."""
+    """Run these folders over one piece in one cell call; one finding each, in order (see `run_item`).
+
+    When one of several takes the cell down (a crash, too much memory), each has a cell to itself in the time
+    that is left: a decoder that dies on this file costs what needs it, not the other operations.
+    """
     args = {
         "path": os.path.abspath(path),
         "workdir": os.path.abspath(workdir),
@@ -167,6 +171,15 @@ def run_folders(
         results: list[Any] = answer["result"]
         return [_believe(raw, folder, item, workdir) for raw, folder in zip(results, folders, strict=True)]
     reason = _CELL_REASONS.get(str(answer.get("reason")), "unreadable")
+    if len(folders) > 1 and reason != "timed_out":
+        until = started + seconds
+        return [
+            finding
+            for one in folders
+            for finding in run_folders(
+                path, media, item, options, workdir, [one], max(0.0, until - time.monotonic()), memory_mb
+            )
+        ]
     detail = str(answer.get("detail", ""))[:300]
     return [
         _silent(folder.manifest.operation, item, Outcome.FAILED, reason, detail).model_copy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -64,6 +65,14 @@ def spliced(seed: int = 3) -> tuple[bytes, tuple[int, int, int, int]]:
     patch = texture(512, 384, seed + 50).crop((3, 5, 3 + box[2] - box[0], 5 + box[3] - box[1]))
     base.paste(patch, box[:2])
     return jpeg(base, 92, subsampling=2), box
+
+
+def archive() -> bytes:
+    """A ZIP archive with one small text in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("inside.txt", "hidden")
+    return out.getvalue()
 
 
 def noise(seconds: float, seed: int = 1, cut_hz: float | None = None, rate: int = RATE) -> np.ndarray:

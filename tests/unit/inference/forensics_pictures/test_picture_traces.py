@@ -96,6 +96,8 @@ class TestGenerators:
              "generator_novelai", "NovelAI"),
             (png(text("fooocus_scheme", "fooocus"), text("parameters", '{"base_model": "x", "seed": 4}')),
              "generator_fooocus", "Fooocus"),
+            (png(text("parameters", '{"sui_image_params": {"prompt": "a duck"}}')), "generator_swarmui",
+             "SwarmUI"),
             (png(text("prompt", "a duck"), text("seed", "7"), text("num_inference_steps", "25")),
              "generator_prompt", None),
             (with_xmp(PLAIN, xmp(body="<dc:description><rdf:Alt><rdf:li>a duck --v 6 Job ID: "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -233,3 +235,75 @@ def test_tracks_that_do_not_last_alike(tmp_path: Path) -> None:
         out.mux(video.encode(None))
         makers._feed_sound(out, sound, makers.noise(2)[None, :], "mono", 44100)
     assert "tracks_differ_in_length" in codes(path, "video")
+
+
+def rebuilt(data: bytes, path: tuple[bytes, ...], change: Callable[[bytes], bytes]) -> bytes:
+    """The boxes with the first one at this path changed; what it grows by follows all media data."""
+    made, place, done = b"", 0, False
+    while place + 8 <= len(data):
+        size, kind = struct.unpack(">I4s", data[place : place + 8])
+        body = data[place + 8 : place + size]
+        if kind == path[0] and not done:
+            body, done = change(body) if len(path) == 1 else rebuilt(body, path[1:], change), True
+        made, place = made + box(kind, body), place + size
+    return made
+
+
+def timed(path: Path, moments: list[int]) -> Path:
+    """A clip whose frames are shown at these tenths of a second."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, moment in enumerate(moments):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 3, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = moment, Fraction(1, 10)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+class TestClocks:
+    """What the containers' own tables and clocks tell, each on a file that really has it."""
+
+    def test_edit_list_with_cuts(self, clip: Path, tmp_path: Path) -> None:
+        def cut(body: bytes) -> bytes:
+            length, start, rate = struct.unpack(">IiI", body[8:20])
+            parts = [struct.pack(">IiI", length // 4, start + n * 10_000, rate) for n in (0, 1)]
+            return body[:4] + (2).to_bytes(4, "big") + b"".join(parts)
+
+        data = rebuilt(clip.read_bytes(), (b"moov", b"trak", b"edts", b"elst"), cut)
+        found = ask(put(tmp_path / "x.mp4", data), "video")
+        assert "edit_list_with_cuts" in {flag.code for flag in found.evidence.flags}
+        assert found.evidence.values["edit_lists"] >= 2
+
+    def test_pieces_with_other_settings(self, clip: Path, tmp_path: Path) -> None:
+        table = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+        data = rebuilt(
+            clip.read_bytes(), table, lambda body: body[:4] + (2).to_bytes(4, "big") + body[8:] * 2
+        )
+        assert codes(put(tmp_path / "x.mp4", data), "video") == {"several_sample_descriptions"}
+
+    def test_frames_that_are_missing(self, tmp_path: Path) -> None:
+        path = timed(tmp_path / "x.mp4", [*range(20), *range(45, 65)])
+        assert codes(path, "video") == {"gap_in_frame_times"}
+
+    def test_frames_at_no_steady_rate(self, tmp_path: Path) -> None:
+        path = timed(tmp_path / "x.mp4", [n + n // 4 for n in range(40)])
+        assert codes(path, "video") == {"irregular_frame_times"}
+
+    @pytest.mark.parametrize("form", ["ts", "mkv"])
+    def test_clips_joined_without_encoding(self, tmp_path: Path, form: str) -> None:
+        data = makers.video(tmp_path / f"a.{form}").read_bytes()
+        assert codes(put(tmp_path / f"x.{form}", data * 2), "video") == {"timestamps_run_backward"}
+
+    def test_more_than_the_header_says(self, tmp_path: Path) -> None:
+        data = makers.video(tmp_path / "a.avi").read_bytes()
+        assert codes(put(tmp_path / "x.avi", data * 2), "video") == {"duration_mismatch"}
+
+
+@pytest.mark.parametrize(("form", "codec"), [("mp3", "libmp3lame"), ("flac", "flac"), ("ogg", "libopus")])
+def test_an_archive_behind_a_recording(tmp_path: Path, form: str, codec: str) -> None:
+    data = makers.sound(tmp_path / f"a.{form}", codec, makers.noise(2)).read_bytes()
+    found = ask(put(tmp_path / f"x.{form}", data + makers.archive()), "audio")
+    (flag,) = (flag for flag in found.evidence.flags if flag.code == "polyglot")
+    assert (flag.where, flag.value) == (f"offset {len(data)}", len(makers.archive()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pikepdf
@@ -27,7 +28,7 @@ def ask(path: Path, data: bytes | None = None, options: Options = PLAIN) -> Find
     item = WorkItem(id="i", detector="file", operations=(Operation.FILE_FORENSICS,))
     (finding,) = run_item(str(path), media, item, options, str(path.parent), seconds=20, memory_mb=1024)
     assert (finding.outcome, finding.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score"), finding.detail
-    assert all(flag.caveat and flag.base_rate for flag in finding.evidence.flags)
+    assert all(flag.caveat and " of " in flag.base_rate for flag in finding.evidence.flags)
     return finding
 
 
@@ -104,6 +105,38 @@ class TestRevisions:
         data = makers.append_revision(makers.pdf(tmp_path / "0.pdf").read_bytes())
         found = ask(tmp_path / "x.pdf", b"mail header\r\n" + data)
         assert found.evidence.values["revisions"] == 2
+
+
+class TestRiders:
+    @pytest.mark.parametrize(
+        ("before", "after", "code", "value"),
+        [
+            (b"mail header\r\n", b"", "leading_data", 13),
+            (b"\x7fELF\x02\x01\x01" + b"\0" * 64, b"", "polyglot", "linux program"),
+            (b"", bytes(range(20, 120)), "trailing_data", 100),
+            (b"", b"<html><script>alert(1)</script></html>", "polyglot", "html"),
+            (b"", makers.jpeg(makers.texture(64, 48)), "polyglot", "jpeg"),
+            (b"", makers.archive(), "polyglot", "zip"),
+        ],
+    )
+    def test_what_is_no_part_of_it(
+        self, tmp_path: Path, before: bytes, after: bytes, code: str, value: object
+    ) -> None:
+        found = ask(tmp_path / "x.pdf", before + makers.pdf(tmp_path / "0.pdf").read_bytes() + after)
+        assert [(flag.code, flag.value) for flag in found.evidence.flags] == [(code, value)]
+        (rider,) = found.evidence.details["riders"]
+        assert rider["place"] == ("before" if before else "after")
+
+    @pytest.mark.parametrize("around", [(b"", b"\r\n\r\n"), (b"\xef\xbb\xbf", b""), (b"", b"\0" * 300)])
+    def test_padding_is_innocent(self, tmp_path: Path, around: tuple[bytes, bytes]) -> None:
+        data = makers.pdf(tmp_path / "0.pdf").read_bytes()
+        assert codes(ask(tmp_path / "x.pdf", around[0] + data + around[1])) == set()
+
+    def test_an_attached_archive_is_no_second_form(self, tmp_path: Path) -> None:
+        def act(document: pikepdf.Pdf) -> None:
+            document.attachments["a.zip"] = makers.archive()
+
+        assert codes(ask(changed(makers.pdf(tmp_path / "x.pdf"), act))) == {"embedded_files"}
 
 
 class TestWriterAndDates:
@@ -273,6 +306,14 @@ class TestSignatures:
     def test_a_second_signature_is_permitted(self, tmp_path: Path) -> None:
         data = documents.signed(documents.signed(documents.page()), "Second")
         assert not {"changed_after_signing", "signature_broken"} & codes(ask(tmp_path / "x.pdf", data))
+
+    def test_a_signature_that_leaves_a_part_out(self, tmp_path: Path) -> None:
+        data = documents.signed(documents.page())
+        ranges = re.search(rb"/ByteRange ?\[ ?(\d+) (\d+) (\d+) (\d+)", data)
+        assert ranges
+        less = str(int(ranges[4]) - 40).encode().ljust(len(ranges[4]))
+        found = ask(tmp_path / "x.pdf", data[: ranges.start(4)] + less + data[ranges.end(4) :])
+        assert "signature_covers_part" in codes(found)
 
     def test_a_signature_in_no_field(self, tmp_path: Path) -> None:
         def act(document: pikepdf.Pdf) -> None:

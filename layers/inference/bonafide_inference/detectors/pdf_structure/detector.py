@@ -7,7 +7,7 @@ from typing import Any
 
 import pikepdf
 from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome
-from bonafide_inference.detectors.pdf_structure import flags, hidden, pictures, revisions, signatures
+from bonafide_inference.detectors.pdf_structure import flags, hidden, pictures, revisions, riders, signatures
 from bonafide_inference.detectors.pdf_structure.structure import (
     count_active,
     doubled_fonts,
@@ -32,7 +32,8 @@ class PdfStructure:
         past = revisions.history(job.path)
         artifacts, states = revisions.recover(job, past)
         changes = _changes(job, artifacts, len(past.ends))
-        raised = flags.revision_flags(len(past.ends), changes)
+        beside = riders.riders(job.path, past.ends[-1] if past.ends else 0)
+        raised = flags.revision_flags(len(past.ends), changes) + flags.rider_flags(beside)
         values: dict[str, Any] = {
             "revisions": max(1, len(past.ends)), "linearised": past.linearised, "end_marks": past.marks,
             "earlier_revision_opens": "recovered" in states.values() if states else None,
@@ -40,6 +41,7 @@ class PdfStructure:
         details: dict[str, Any] = {
             "revisions": _told(past, states),
             "changes": [change.facts() for change in changes],
+            "riders": [one.facts() for one in beside],
         }
         with pikepdf.open(job.path, suppress_warnings=True) as pdf:
             raised += _document(pdf, job, values, details)

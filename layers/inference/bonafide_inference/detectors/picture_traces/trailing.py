@@ -12,17 +12,17 @@ from mmap import mmap
 from typing import Any
 
 from bonafide.model import Flag
-from bonafide_inference.chunks import walk
+from bonafide_inference.chunks import walk, zip_at_end
 from bonafide_inference.detectors.picture_traces.rates import rate
 from bonafide_inference.metadata import Metadata
 
-__all__ = ["Tail", "second_forms", "tail", "trailing_flags"]
+__all__ = ["FORMS", "Tail", "second_forms", "tail", "trailing_flags"]
 
 LOOK = 2**20
 """Bytes at the start and the end of a tail that are searched."""
 MOST_PICTURES = 32
 
-_FORMS = (
+FORMS = (
     ("zip", re.compile(rb"PK\x03\x04.{26}|PK\x05\x06.{18}", re.DOTALL)),
     ("pdf", re.compile(rb"%PDF-\d\.\d")),
     ("windows program", re.compile(rb"MZ.{58}[\x40-\xff\x00]{1}.{0,600}PE\x00\x00", re.DOTALL)),
@@ -33,6 +33,7 @@ _FORMS = (
     ("php", re.compile(rb"<\?php\b|<\?=")),
     ("shell script", re.compile(rb"(?:^|\n)#!/(?:usr/)?bin/")),
 )
+"""Foreign formats by what they begin with."""
 _PHONES = (
     (b"SEFT", "Samsung trailer"),
     (b"QDIOBS", "Samsung trailer"),
@@ -106,7 +107,7 @@ def _look(rest: bytes, found: Metadata, form: str) -> tuple[tuple[str, ...], boo
     names = [name for mark, name in _PHONES if mark in rest[-4096:] or mark in rest[:4096]]
     if rest[4:8] == b"ftyp" or (b"ftypmp4" in rest[:65536] and (motion or names)):
         names.insert(0, "motion photo" if motion or names else "video")
-    forms = tuple(name for name, words in _FORMS if words.search(rest)) if not names else ()
+    forms = tuple(name for name, words in FORMS if words.search(rest)) if not names else ()
     if "video" in names:
         forms = ("video",)
         names = []
@@ -123,14 +124,14 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
     """(format, where) of foreign formats inside metadata blocks: code in a comment, a PDF in a segment."""
     hits: list[tuple[str, str]] = []
     for chunk in found.layout.chunks:
-        if chunk.kind in ("COM", "comment", "tEXt") or (
+        if chunk.kind in ("COM", "comment", "tEXt", "free", "skip") or (
             chunk.kind.startswith("APP")
             and chunk.name not in ("ICC", "XMP", "XMP+", "JUMBF", "Photoshop", "Exif")
         ):
             block = chunk.data(data, LOOK)
             hits += [
                 (name, f"{chunk.kind} at {chunk.offset}")
-                for name, words in _FORMS
+                for name, words in FORMS
                 if name in ("php", "pdf", "zip", "html", "linux program") and words.search(block)
                 and not (name == "html" and not re.search(rb"<(?:script|html)[ >]", block, re.IGNORECASE))
             ]  # fmt: skip
@@ -140,6 +141,8 @@ def second_forms(data: bytes | mmap, found: Metadata) -> list[tuple[str, str]]:
     ]
     if any(re.search(r"<\?php|eval\(|<script", text) for text in texts):
         hits.append(("php", "EXIF"))
+    if found.end is None and (archive := zip_at_end(data)) is not None:  # a TIFF's end is not known
+        hits.append(("zip", f"offset {archive}"))
     if b"%PDF-" in bytes(data[:1024]):
         hits.append(("pdf", "first 1024 bytes"))
     return list(dict.fromkeys(hits))[:10]

@@ -38,7 +38,7 @@ def beside(job: Job) -> tuple[dict[str, Any], list[Flag]]:
     iptc = {name: [text[:MAX_TEXT] for text in found.iptc[name]][:5] for name in _IPTC if name in found.iptc}
     parts = {"xmp": dict(list(xmp.items())[:MAX_ITEMS]), "history": history[:MAX_ITEMS], "iptc": iptc}
     told: dict[str, Any] = {name: value for name, value in parts.items() if value}
-    flags = as_flags(declarations(found), "see the card of picture_traces")
+    flags = as_flags(declarations(found), "29 of 200 generated pictures, 0 of 779 others")
     source = _source_type(found.xmp)
     if source:
         told["digital_source_type"] = source

@@ -9,7 +9,7 @@ from bonafide_inference.detectors.provenance.story import Story
 
 __all__ = ["fact_flags", "story_flags"]
 
-_RATE = "0 of the files without such a manifest, by its nature; see the card"
+_RATE = "0 of 915 pictures of the material, 715 of them genuine: none bears such a manifest"
 _NOT_MEASURED = "not measured: the material holds fixtures only"
 
 _BROKEN = {

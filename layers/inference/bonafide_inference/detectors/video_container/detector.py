@@ -78,7 +78,7 @@ def _read_clock(job: Job) -> Clock:
             container.seek(int(start * 1e6))
         try:
             for packet in container.demux(stream):
-                if packet.pts is None:
+                if packet.pts is None or packet.is_discard:  # an edit list leaves it out
                     continue
                 if not clock.shown and job.piece.is_first:
                     clock.writers += [("video stream", name) for name in stream_encoders(bytes(packet))]
