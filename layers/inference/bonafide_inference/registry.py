@@ -171,22 +171,19 @@ def run_folders(
         results: list[Any] = answer["result"]
         return [_believe(raw, folder, item, workdir) for raw, folder in zip(results, folders, strict=True)]
     reason = _CELL_REASONS.get(str(answer.get("reason")), "unreadable")
-    if len(folders) > 1 and reason != "timed_out":
-        until = started + seconds
-        return [
-            finding
-            for one in folders
-            for finding in run_folders(
-                path, media, item, options, workdir, [one], max(0.0, until - time.monotonic()), memory_mb
-            )
-        ]
-    detail = str(answer.get("detail", ""))[:300]
-    return [
-        _silent(folder.manifest.operation, item, Outcome.FAILED, reason, detail).model_copy(
-            update={"model": folder.ref, "seconds": spent}
-        )
-        for folder in folders
-    ]
+    if len(folders) == 1 or reason == "timed_out":
+        return [_dead(folder, item, reason, str(answer.get("detail", "")), spent) for folder in folders]
+    found: list[Finding] = []
+    for one in folders:
+        left = max(0.0, started + seconds - time.monotonic())
+        found += run_folders(path, media, item, options, workdir, [one], left, memory_mb)
+    return found
+
+
+def _dead(folder: ModelFolder, item: WorkItem, reason: str, detail: str, spent: float) -> Finding:
+    """The finding of a detector whose cell died."""
+    finding = _silent(folder.manifest.operation, item, Outcome.FAILED, reason, detail[:300])
+    return finding.model_copy(update={"model": folder.ref, "seconds": spent})
 
 
 def _believe(raw: Any, folder: ModelFolder, item: WorkItem, workdir: str) -> Finding:

@@ -94,11 +94,11 @@ def test_nothing_wanted_starts_no_cell(photo, tmp_path: Path, monkeypatch: pytes
 )
 def test_dead_cell_fails_each_operation(tmp_path: Path, two: None, limits: dict, reason: str) -> None:
     path = tmp_path / "x.jpg"
-    path.write_bytes(makers.jpeg(makers.texture(1600, 1200)))
+    path.write_bytes(makers.jpeg(makers.texture(800, 600).resize((4800, 3600))))  # far beyond what a heap has
     media = inspect(str(path))
     found = run((str(path), media), item("image_forgery", "file_forensics"), tmp_path, **limits)
     assert (found[0].outcome, found[0].reason) == (Outcome.FAILED, reason)
-    assert found[1].reason in (reason, "no_calibrated_score")  # alone, it may need too little memory to fail
+    assert found[1].reason in (reason, "no_calibrated_score")  # alone, it may need little memory
     assert all(one.model is not None for one in found)
 
 
