@@ -177,7 +177,7 @@ def test_limits_are_the_ones_that_hold(api: Api) -> None:
     assert document["wait_seconds"] == 25
     assert document["idempotency_key_seconds"] == 86400
     assert document["operations"] == [operation.value for operation in Operation]
-    assert sum(len(names) for names in document["formats"].values()) == 43
+    assert sum(len(names) for names in document["formats"].values()) == 46
 
 
 def test_models_with_and_without_a_catalogue(
