@@ -13,7 +13,6 @@ def card(manifest: dict[str, Any], counts: Any, folds: str, measurements: str) -
 
 
 def _answers(manifest: dict[str, Any], counts: Any) -> str:
-    limits = manifest["thresholds"]
     return f"""# synthetic_image {manifest["version"]}
 
 Written by `make train MODEL=synthetic_image`; do not edit. What the whole does on files: `make bench-image`.
@@ -33,7 +32,12 @@ libjpeg's nor Adobe's are shown, not scored: too few files bear them.
 All records that were counted are in JPEG files. A HEIC with the same record weighs the same, which nothing
 here could measure; a record in a PNG, WebP, GIF, BMP or AVIF counts for nothing: no camera writes those.
 
-**Attribution** comes from the statement only. Otherwise there is none.
+{_silent(manifest)}"""
+
+
+def _silent(manifest: dict[str, Any]) -> str:
+    limits = manifest["thresholds"]
+    return f"""**Attribution** comes from the statement only. Otherwise there is none.
 
 **Abstains** with a reason:
 
