@@ -277,7 +277,7 @@ def test_no_token_is_ever_logged(own: Aws, caplog: pytest.LogCaptureFixture) -> 
     authorize(own, {"Authorization": f"Bearer {plain}"})
     said = repr([vars(record) for record in caplog.records])
     assert "identified" in said
-    assert plain.rpartition("_")[2] not in said
+    assert plain[-20:] not in said  # a secret may hold underscores of its own
 
 
 def test_the_authorizer_is_loaded_without_the_rest() -> None:
