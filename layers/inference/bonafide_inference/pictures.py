@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["BROKEN", "FAMILIES", "LOSSLESS", "open_picture"]
 
@@ -27,6 +28,8 @@ def open_picture(source: str | IO[bytes], family: str) -> Image.Image:
     Exception
         One of `BROKEN`: not a picture of this family.
     """
+    from PIL import Image
+
     if family == "heic":
         import pi_heif  # a tenth of a second that no other picture pays
 

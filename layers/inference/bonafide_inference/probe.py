@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["probe_task"]
+from bonafide_inference.pictures import FAMILIES
 
-PICTURES = {"jpeg", "png", "tiff", "gif", "webp", "bmp", "avif", "heic"}
+__all__ = ["probe_task"]
 
 
 def probe_task(args: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def probe_task(args: dict[str, Any]) -> dict[str, Any]:
     """
     path, family, limits = str(args["path"]), str(args["family"]), dict(args["limits"])
     try:
-        if family in PICTURES:
+        if family in FAMILIES:
             from bonafide_inference.probe_image import probe_image
 
             return probe_image(path, family, limits)

@@ -7,16 +7,13 @@ sequence export answers a whole block in one call: 7 ms per 4 s on one core, whe
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bonafide_inference.models import ModelError
+from bonafide_inference.models import bundled, session
 
 __all__ = ["FRAME", "FRAME_S", "Vad", "stretches"]
 
@@ -53,18 +50,7 @@ class Vad:
 @lru_cache(maxsize=1)
 def _session() -> Any:
     """The session, one thread. Raises `ModelError` (``model_missing``, ``model_hash_mismatch``)."""
-    import onnxruntime
-
-    found = importlib.util.find_spec("silero_vad")  # finds it; imports nothing of it
-    if found is None or not found.submodule_search_locations:
-        raise ModelError("model_missing", "silero-vad is not installed")
-    weights = Path(found.submodule_search_locations[0], _FILE).read_bytes()
-    if hashlib.sha256(weights).hexdigest() != _SHA256:
-        raise ModelError("model_hash_mismatch", "silero-vad's file is not the one that was tested")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # the export warns of initialisers that it does not use
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+    return session(_SHA256, bundled("silero-vad", "silero_vad", _FILE, _SHA256), 1)
 
 
 def stretches(

@@ -57,7 +57,7 @@ def test_strange_shapes(height: int, width: int) -> None:
 def test_a_wheel_that_is_missing_or_other(monkeypatch: pytest.MonkeyPatch) -> None:
     centerface._session.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(centerface.importlib.util, "find_spec", lambda _name: None)
+        patch.setattr("importlib.util.find_spec", lambda _name: None)
         with pytest.raises(ModelError) as missing:
             find(face())
     assert missing.value.reason == "model_missing"
