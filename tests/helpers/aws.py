@@ -47,6 +47,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.session import Session
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.cloudformation.models import Stack
@@ -77,6 +78,9 @@ _LEFT_OUT = (
     "AWS::SQS::QueuePolicy",
     "AWS::Scheduler::",
 )
+# botocore walks through the environment (for proxies) while it makes a client, and breaks where another
+# thread changes it meanwhile: both are done one at a time.
+_ENVIRONMENT = threading.RLock()
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -139,7 +143,7 @@ def _of_functions() -> list[str]:
     inside = str(ROOT / "functions") + os.sep
     return [
         key
-        for key, module in sys.modules.items()
+        for key, module in list(sys.modules.items())
         if isinstance(place := getattr(module, "__file__", None), str) and place.startswith(inside)
     ]
 
@@ -208,17 +212,19 @@ class Aws:
         self.leave()
         environment = self.environment(name) | more
         known = {key for other in self.functions.values() for key in other["Environment"]}
-        for key in known - environment.keys():
-            os.environ.pop(key, None)
-        os.environ.update(environment)
+        with _ENVIRONMENT:
+            for key in known - environment.keys():
+                os.environ.pop(key, None)
+            os.environ.update(environment)
         self._set = list(environment)
         clear_caches()
         return environment
 
     def leave(self) -> None:
         """Take back what `use` set."""
-        for key in self._set:
-            os.environ.pop(key, None)
+        with _ENVIRONMENT:
+            for key in self._set:
+                os.environ.pop(key, None)
         self._set = []
         clear_caches()
 
@@ -236,8 +242,9 @@ class Aws:
                 with load_handler(name) as handler:
                     yield handler
             finally:
-                os.environ.clear()
-                os.environ.update(before)
+                with _ENVIRONMENT:
+                    os.environ.clear()
+                    os.environ.update(before)
                 self._set = kept
                 clear_caches()
 
@@ -362,6 +369,15 @@ def own_environment(patch: pytest.MonkeyPatch) -> None:
         patch.setenv(key, value)
 
 
+def _one_at_a_time(make: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(make)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        with _ENVIRONMENT:
+            return make(*args, **kwargs)
+
+    return made
+
+
 @contextmanager
 def in_moto(*, run: bool = False, **parameters: str) -> Iterator[Aws]:
     """Make the stack in moto. ``run``: executions really run. ``parameters``: of the template."""
@@ -372,6 +388,7 @@ def in_moto(*, run: bool = False, **parameters: str) -> Iterator[Aws]:
         patch.setattr(EventBus, "physical_resource_id", property(lambda bus: bus.name), raising=False)
         # It reads JSON through PyYAML in pure Python, which takes longer than making the stack.
         patch.setattr(Stack, "parse_template", staticmethod(json.loads))
+        patch.setattr(Session, "create_client", _one_at_a_time(Session.create_client))
         patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=lambda _seconds: None))
         with mock_aws(config=settings):
             aws = _deploy(parameters)
