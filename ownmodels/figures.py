@@ -29,8 +29,8 @@ def eer(scores: NDArray[Any], labels: NDArray[Any]) -> float:
     labels = np.asarray(labels).astype(bool)
     order = np.unique(scores)
     edges = np.concatenate([[order[0] - 1], (order[1:] + order[:-1]) / 2, [order[-1] + 1]])
-    alarms = np.array([(scores[~labels] > edge).mean() for edge in edges])
-    misses = np.array([(scores[labels] <= edge).mean() for edge in edges])
+    below = [np.searchsorted(np.sort(scores[kind]), edges, side="right") for kind in (~labels, labels)]
+    alarms, misses = 1 - below[0] / (~labels).sum(), below[1] / labels.sum()
     at = int(np.argmin(np.abs(alarms - misses)))
     return float((alarms[at] + misses[at]) / 2)
 
