@@ -89,23 +89,26 @@ random histories of training. Intervals by drawing pictures.
 
 Best {figures["network_best_auc"]:.2f} ({figures["network_best_group"]}), worst
 {figures["network_worst_auc"]:.2f} ({figures["network_worst_group"]}) as delivered. What is learnt in part is
-which class was sharper. Which stages and which judge ship was chosen with these very figures in view
-(decision 0090), so they are a little too good.
+which class was sharper. Which stages and which judge ship was chosen with such figures in view (decision
+0090), so they are a little too good.
 
 **Its weight.** One line through the scores of all pictures, each judged by the head that had not seen its
 group, an offset for each group: slope {worth.slope:+.2f} nats a unit ({worth.low:+.2f} to {worth.high:+.2f},
-groups and pictures in them drawn again). {_crosses(worth)} And no region of scores supports a verdict; one
-would have to hold {LEAST_FOUND} generated pictures of two groups, accuse at most {MOST_WRONG:.0%} of each
-source of photographs, and be wrong in at most {MOST_WRONG:.0%} (classes equally frequent):
+groups and pictures in them drawn again). {_crosses(worth)}
+
+{_region(worth)} supports a verdict. One would have to hold {LEAST_FOUND} generated pictures of two
+groups, accuse at most {MOST_WRONG:.0%} of each source of photographs, and be wrong in at most
+{MOST_WRONG:.0%} (classes equally frequent):
 
 {_regions(worth)}
 
-So the weight is {worth.weight:g}: the answer stays `inconclusive` (`no_calibrated_score`) and has no
-`p_fake`, whatever the network says, and it neither adds to nor takes from a statement or a camera's record.
-Its scores stand in `details.network` (`meaning`, `weight`, `score`, `crops`) and in
-`synthetic_image-crops.png`, coloured from {limits["crop_low"]:+.2f} (dark) to {limits["crop_high"]:+.2f}
-(yellow), the 5th and 95th percentile of crops of photographs held out. It is not run, nor loaded, for a
-picture that declares itself generated, is no photograph, is crushed, or is smaller than a crop.
+A weight needs a slope above zero and such a region. So it is {worth.weight:g}: the answer stays
+`inconclusive` (`no_calibrated_score`) and has no `p_fake`, whatever the network says, and it neither adds to
+nor takes from a statement or a camera's record. Its scores stand in `details.network` (`meaning`, `weight`,
+`score`, `crops`) and in `synthetic_image-crops.png`, coloured from {limits["crop_low"]:+.2f} (dark) to
+{limits["crop_high"]:+.2f} (yellow), the 5th and 95th percentile of crops of photographs held out. It is not
+run, nor loaded, for a picture that declares itself generated, is no photograph, is crushed, or is smaller
+than a crop.
 
 """
 
@@ -117,9 +120,11 @@ def _rows(figures: dict[str, Any]) -> str:
 
 
 def _crosses(worth: Earned) -> str:
-    if worth.low <= 0 <= worth.high:
-        return "The interval holds zero."
-    return "The interval leaves out zero, but an LLR so small beside one half would accuse by chance."
+    return f"The interval {'holds' if worth.low <= 0 <= worth.high else 'leaves out'} zero."
+
+
+def _region(worth: Earned) -> str:
+    return "No region of scores" if worth.begins is None else f"The region from {worth.begins:+.2f} on"
 
 
 def _regions(worth: Earned) -> str:

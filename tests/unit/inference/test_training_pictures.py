@@ -119,7 +119,9 @@ class TestWeight:
     def test_an_offset_of_a_group_is_no_evidence(self) -> None:
         offsets = 5.0 * (self.GROUPS == "a")
         plain = slope(self.NOISE + self.LABELS, self.LABELS, self.GROUPS)
-        assert slope(self.NOISE + self.LABELS + offsets, self.LABELS, self.GROUPS) == pytest.approx(plain, rel=1e-2)
+        assert slope(self.NOISE + self.LABELS + offsets, self.LABELS, self.GROUPS) == pytest.approx(
+            plain, rel=1e-2
+        )
 
 
 def seen(groups: list[str], labels: list[int], clear: list[bool]) -> Seen:
