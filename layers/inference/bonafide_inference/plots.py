@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["contact_sheet", "heat_overlay", "label_boxes", "palette", "residual_spectrum", "spectrogram"]
+__all__ = [
+    "contact_sheet",
+    "crops_overlay",
+    "heat_overlay",
+    "label_boxes",
+    "palette",
+    "residual_spectrum",
+    "spectrogram",
+]
 
 _STOPS = np.array([[0, 0, 4], [60, 9, 101], [140, 41, 99], [214, 72, 65], [251, 155, 6], [252, 255, 164]])
 
@@ -31,6 +39,40 @@ def heat_overlay(picture: Image.Image, heat: NDArray[Any], long_side: int = 1280
     weight = (0.75 * np.clip(level * 1.5, 0, 1))[..., None]
     mixed = base * (1 - weight) + palette(0.35 + 0.65 * level).astype(np.float32) * weight
     return Image.fromarray(mixed.astype(np.uint8))
+
+
+def crops_overlay(
+    picture: Image.Image,
+    boxes: Sequence[tuple[int, int, int, int]],
+    levels: Sequence[float],
+    legend: Sequence[str],
+    long_side: int = 480,
+) -> Image.Image:
+    """Colour squares of the picture by what was found in each; what nobody looked at stays grey.
+
+    Parameters
+    ----------
+    boxes
+        (left, top, right, bottom) in pixels of the picture.
+    levels
+        0..1 for each box.
+    legend
+        Lines that stand under the picture.
+    """
+    factor = max(1, -(-max(picture.size) // long_side))
+    small = picture.reduce(factor).convert("L")
+    shown = np.asarray(small.convert("RGB"), dtype=np.float32).copy()
+    for box, level in zip(boxes, levels, strict=True):
+        left, top, right, bottom = (edge // factor for edge in box)
+        part = shown[top:bottom, left:right]
+        part *= 0.5
+        part += palette(np.array(0.2 + 0.8 * level)).astype(np.float32) * 0.5
+    image = Image.new("RGB", (max(small.width, 360), small.height + _LINE * len(legend) + 6), "white")
+    image.paste(Image.fromarray(shown.astype(np.uint8)), (0, 0))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
+    for row, line in enumerate(legend):
+        draw.text((4, small.height + 2 + _LINE * row), line, "black", font)
+    return image
 
 
 _INKS = ("cyan", "magenta", "lime", "orange", "deepskyblue", "white")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from bonafide.fuse import fuse_operation
-from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, Verdict, WorkItem
-from bonafide.policy import policy
-from bonafide_inference.detectors.synthetic_image import pixels
+from bonafide.fuse import fuse, fuse_operation
+from bonafide.model import Finding, MediaFacts, MediaKind, Operation, Options, Outcome, Verdict, WorkItem
+from bonafide.policy import POLICIES, Policy, policy
+from bonafide_inference.detectors.synthetic_image import network, pixels
 from bonafide_inference.inspect import Refusal, inspect
 from bonafide_inference.piece import Piece
 from bonafide_inference.registry import run_item
 from bonafide_inference.stability import CHANGES, flipped
 from PIL import Image
 
+from benchmarks.single import finding_of
 from tests.unit.inference import makers
 from tests.unit.inference.forensics_pictures.files import exif, png, put, text
 from tests.unit.inference.provenance import signing
@@ -168,10 +170,82 @@ class TestAbstention:
         assert len(CHANGES) == 7
 
 
+class TestNetwork:
+    """What a small network sees is shown, and decides nothing."""
+
+    def test_its_scores_are_evidence_without_a_number_that_a_policy_reads(self, tmp_path: Path) -> None:
+        found = ask(tmp_path / "x.jpg", makers.jpeg(makers.texture(800, 600)))
+        assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
+        assert (found.p_fake, found.llr, found.interval) == (None, None, None)
+        said: Any = found.evidence.details["network"]
+        assert said["weight"] == 0
+        assert "Weak evidence" in said["meaning"]
+        assert len(said["crops"]) == 6
+        assert said["score"] == pytest.approx(np.mean([crop["score"] for crop in said["crops"]]), abs=0.01)
+        assert not {name for name in found.evidence.values if "network" in name}
+
+    @pytest.mark.parametrize("rule", POLICIES.values(), ids=lambda rule: rule.name)
+    @pytest.mark.parametrize("raw", [-1e6, -0.01, 0.01, 1e6])
+    def test_it_accuses_nobody_under_any_policy(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: Policy, raw: float
+    ) -> None:
+        monkeypatch.setattr(network, "_score", lambda *_: raw)
+        found = finding_of(put(tmp_path / "x.jpg", makers.jpeg(makers.texture())), visualize=False)
+        assert found.evidence.details["network"]["score"] == raw  # type: ignore[index,call-overload]
+        results, judged = fuse([Operation.SYNTHETIC_IMAGE], [found], MediaKind.IMAGE, rule)
+        assert [one.verdict for one in results] == [Verdict.INCONCLUSIVE]
+        assert (judged.label, judged.p_fake) == (Verdict.INCONCLUSIVE, None)
+
+    @pytest.mark.parametrize("raw", [-1e6, 1e6])
+    def test_a_camera_record_weighs_the_same_whatever_it_says(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: float
+    ) -> None:
+        path = put(tmp_path / "x.jpg", shot())
+        before = finding_of(path, visualize=False)
+        monkeypatch.setattr(network, "_score", lambda *_: raw)
+        after = finding_of(path, visualize=False)
+        assert (after.outcome, after.llr, after.interval) == (Outcome.SCORED, before.llr, before.interval)
+
+    def test_it_is_not_loaded_where_the_answer_is_known(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(network, "load", None)
+        declared = finding_of(put(tmp_path / "x.png", png(text("prompt", GRAPH))), visualize=False)
+        assert verdict(declared) is Verdict.MANIPULATED
+        plain = makers.picture("PNG", Image.new("RGB", (300, 300), "white"))
+        assert finding_of(put(tmp_path / "y.png", plain)).reason == "not_a_photograph"
+
+    def test_a_picture_smaller_than_a_crop_is_not_shown_to_it(self, tmp_path: Path) -> None:
+        found = ask(tmp_path / "x.jpg", makers.jpeg(makers.texture(400, 191)), visualize=True)
+        assert "network" not in found.evidence.details
+        assert "synthetic_image-crops.png" not in {one.name for one in found.artifacts}
+
+    @pytest.mark.parametrize(
+        ("size", "count"), [((192, 192), 1), ((193, 5000), 3), ((255, 256), 1), ((1701, 1203), 9)]
+    )
+    def test_crops_lie_within_the_picture(self, size: tuple[int, int], count: int) -> None:
+        places = network.boxes(size)
+        assert len(set(places)) == count
+        assert all((right - left, bottom - top) == (192, 192) for left, top, right, bottom in places)
+        assert all(left >= 0 and right <= size[0] for left, _, right, _ in places)
+        assert all(top >= 0 and bottom <= size[1] for _, top, _, bottom in places)
+
+    def test_crops_are_drawn_and_the_rest_stays_grey(self, tmp_path: Path) -> None:
+        found = ask(tmp_path / "x.jpg", makers.jpeg(makers.texture(900, 700)), visualize=True)
+        (drawn,) = [one for one in found.artifacts if one.name == "synthetic_image-crops.png"]
+        assert "weak evidence" in (drawn.title or "")
+        shown = np.asarray(Image.open(str(drawn.path)).convert("RGB"), int)
+        assert shown.shape[1] == 450, "halved; the legend stands below"
+        grey = np.ptp(shown, axis=2) == 0
+        assert not grey[16:112, 16:112].any()
+        assert grey[150:160, :300].all()
+
+
 class TestPixels:
     def test_the_spectrum_is_drawn_when_wanted(self, tmp_path: Path) -> None:
         data = makers.jpeg(makers.texture())
-        (drawn,) = ask(tmp_path / "x.jpg", data, visualize=True).artifacts
+        drawn = ask(tmp_path / "x.jpg", data, visualize=True).artifacts[0]
+        assert drawn.name == "residual-spectrum.png"
         assert Image.open(str(drawn.path)).size > (300, 300)
         assert ask(tmp_path / "y.jpg", data).artifacts == ()
 

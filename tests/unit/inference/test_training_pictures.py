@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tests.unit.inference import makers
-from training.picture_crops import Crops
-from training.picture_folds import Fold, carries, splits, table
+from training.picture_crops import MOST, VERSIONS, Seen
+from training.picture_folds import Fold, folds, splits, table
+from training.picture_head import Head, fit, mean_of
 from training.picture_pairs import compress, postprocess, reconstruct, resize, self_blended
+from training.picture_weight import earned, slope
 from training.synthetic_image import LLR_MOST, Counts, camera_table
 
 RGB = np.asarray(makers.texture(160, 128))
@@ -77,79 +79,110 @@ def test_a_camera_record_weighs_what_was_counted_and_no_more_than_the_cap() -> N
     assert against["llr"] == 0, "a record never accuses"
 
 
-def fold(kind: str, low: float, rows: str = "clear") -> Fold:
-    return Fold(kind, rows, "flux", 10, 10, (low + 0.1, low, low + 0.2), (low + 0.1, low, low + 0.2))
-
-
-def test_a_network_has_to_carry_over_everywhere() -> None:
-    assert carries([fold("mean", 0.6), fold("mean", 0.55)])
-    assert not carries([fold("mean", 0.9), fold("mean", 0.49), fold("npr", 0.3), fold("npr", 0.6)])
-    assert not carries([])
-
-
-def test_what_carries_is_judged_on_every_group_and_is_no_control() -> None:
-    assert not carries([fold("size and format", 0.9)])
-    assert not carries([fold("mean", 0.9), fold("npr", 0.3), fold("npr", 0.3)]), "one of two groups"
-
-
 def test_the_table_says_what_was_fitted_on_what() -> None:
-    assert "| npr | all | flux | 10 | 10 | 0.40 (0.30–0.50) |" in table([fold("npr", 0.3, "all")])
+    figure = (0.4, 0.3, 0.5)
+    made = table([Fold("network", "all", "flux", 10, 10, figure, figure, figure)])
+    assert "| network | all | flux | 10 | 10 | 0.40 (0.30–0.50) |" in made
 
 
-def crops(groups: list[str], labels: list[int], clear: list[bool]) -> Crops:
+class TestWeight:
+    """Scores of four groups of 60 pictures, each with one source of photographs."""
+
+    LABELS, GROUPS = np.arange(240) % 2, np.array(list("abcd")).repeat(60)
+    FOLDERS = np.char.add(GROUPS, np.where(LABELS == 1, "made", "taken"))
+    NOISE = np.random.default_rng(4).normal(size=240)
+
+    def test_what_tells_them_apart_everywhere_earns_one(self) -> None:
+        found = earned(self.NOISE + 6 * self.LABELS, self.LABELS, self.GROUPS, self.FOLDERS)
+        assert found.low > 0
+        assert found.weight > 0
+        assert found.begins is not None
+
+    def test_what_turns_round_in_some_groups_earns_none(self) -> None:
+        sides = np.where(self.GROUPS < "c", 3, -3)
+        found = earned(self.NOISE + sides * self.LABELS, self.LABELS, self.GROUPS, self.FOLDERS)
+        assert found.low < 0 < found.high
+        assert found.weight == 0
+
+    def test_what_is_weak_everywhere_earns_none(self) -> None:
+        found = earned(self.NOISE + 0.4 * self.LABELS, self.LABELS, self.GROUPS, self.FOLDERS)
+        assert found.slope > 0
+        assert (found.begins, found.weight) == (None, 0)
+
+    def test_a_source_that_would_be_accused_forbids_it(self) -> None:
+        accused = (self.FOLDERS == "ataken") & (np.arange(240) < 30)
+        scores = self.NOISE + 6 * (self.LABELS | accused)
+        found = earned(scores, self.LABELS, self.GROUPS, self.FOLDERS)
+        assert max(worst for _, _, worst, _ in found.tried) > 0.05
+        assert found.weight == 0
+
+    def test_an_offset_of_a_group_is_no_evidence(self) -> None:
+        offsets = 5.0 * (self.GROUPS == "a")
+        plain = slope(self.NOISE + self.LABELS, self.LABELS, self.GROUPS)
+        assert slope(self.NOISE + self.LABELS + offsets, self.LABELS, self.GROUPS) == pytest.approx(
+            plain, rel=1e-2
+        )
+
+
+def seen(groups: list[str], labels: list[int], clear: list[bool]) -> Seen:
     count, rng = len(groups), np.random.default_rng(3)
     stacks = {
-        name: rng.integers(0, 256, (count, 2, 96, 96, 3), np.uint8)
-        for name in ("trained", "delivered", "jpeg85")
+        name: rng.normal(size=(count, depth, 8)).astype(np.float32)
+        for name, depth in (("trained", VERSIONS), ("delivered", MOST), ("jpeg85", MOST))
     }
-    return Crops(
+    for stack in stacks.values():
+        stack[..., 2] += 4 * np.array(labels)[:, None]
+    stacks["delivered"][:, 1:] = np.nan
+    return Seen(
         folder=np.array(groups), group=np.array(groups), label=np.array(labels), clear=np.array(clear),
         trivial=rng.normal(size=(count, 3)), **stacks,
     )  # fmt: skip
 
 
 def test_a_group_is_never_judged_by_what_was_fitted_on_it() -> None:
-    held = crops(["a", "a", "b", "b", "c", "c"], [0, 1] * 3, [True] * 4 + [False] * 2)
-    made = [(rows, outside, set(held.group[inside])) for rows, inside, outside in splits(held, True)]
+    held = seen(["a", "a", "b", "b", "c", "c"], [0, 1] * 3, [True] * 4 + [False] * 2)
+    made = [(rows, outside, set(held.group[inside])) for rows, inside, outside in splits(held, False)]
     assert made == [
         ("clear", ["a"], {"b"}), ("clear", ["b"], {"a"}), ("clear", ["c"], {"a", "b"}),
         ("all", ["a"], {"b", "c"}), ("all", ["b"], {"a", "c"}), ("all", ["c"], {"a", "b"}),
     ]  # fmt: skip
-    assert [rows for rows, _, _ in splits(held, False)] == ["clear"] * 3
+    assert [rows for rows, _, _ in splits(held, True)] == ["clear"] * 3
 
 
-class TestPretrained:
+@pytest.mark.parametrize("clear", [False, True])
+def test_every_picture_is_judged_unseen_and_the_mean_ships(clear: bool) -> None:
+    held = seen(list("abc") * 20, [0, 0, 0, 1, 1, 1] * 10, [True, True, False] * 20)
+    trial = folds(held, clear=clear)
+    assert np.isfinite(trial.scores).all()
+    assert trial.scores[held.label == 1].min() > trial.scores[held.label == 0].max()
+    assert len(trial.crops) == 30, "one crop of each photograph was there"
+    assert int(np.abs(trial.head.weights).argmax()) == 2
+    assert {one.rows for one in trial.folds} == ({"clear"} if clear else {"clear", "all"})
+
+
+def test_judges_are_brought_to_one_scale() -> None:
+    held = seen(["a", "b"] * 30, [0, 0, 1, 1] * 15, [True] * 60)
+    wide = held.trained * 100 + 50
+    ones, others = (fit(rows, held.label, held.group) for rows in (held.trained, wide))
+    assert np.allclose(ones(held.trained), others(wide), atol=0.05)
+    middle = [np.median(ones(held.trained[held.label == y])) for y in (0, 1)]
+    assert middle[0] < 0 < middle[1]
+    both = mean_of([Head(np.array([1.0, 3.0]), 2.0), Head(np.array([3.0, 1.0]), 0.0)])
+    assert both(np.array([1.0, 1.0])) == pytest.approx(5)
+
+
+def test_the_network_ships_as_torch_computes_it() -> None:
     """Only where torch is (requirements/train.txt)."""
+    torch = pytest.importorskip("torch")
+    import onnxruntime
 
-    def test_the_stage_that_carries_within_is_chosen(self) -> None:
-        pytest.importorskip("torch")
-        from training.picture_backbone import STAGES, best_stage, columns, judge
+    from training.picture_backbone import Backbone, Headed, export
 
-        rng = np.random.default_rng(2)
-        labels, groups = np.arange(60) % 2, np.array(list("abc")).repeat(20)
-        seen = rng.normal(size=(60, 2, 2 * sum(STAGES))).astype(np.float32)
-        seen[:, :, columns(2)] += 0.8 * labels[:, None, None]
-        seen[:, :, columns(6)] += labels[:, None, None] * np.where(groups == "a", 3, -3)[:, None, None]
-        assert best_stage(seen, seen, labels, groups) == 2
-        said = judge(seen, labels, 2)(seen[:, :, columns(2)]).mean(axis=1)
-        assert said[labels == 1].min() > said[labels == 0].max()
-
-    def test_what_it_sees_does_not_depend_on_the_batch(self) -> None:
-        torch = pytest.importorskip("torch")
-        from training.picture_backbone import STAGES, Backbone, describe
-
-        torch.manual_seed(1)
-        net, given = Backbone().eval(), crops(["a"] * 3, [0] * 3, [True] * 3).trained[:, 0]
-        found = describe(net, given)
-        assert found.shape == (3, 2 * sum(STAGES))
-        assert np.allclose(describe(net, given[1:2])[0], found[1], atol=1e-4)
-
-    def test_a_small_network_learns_what_is_to_be_seen(self) -> None:
-        pytest.importorskip("torch")
-        from training.picture_net import fit, scores
-
-        held = crops(["a"] * 12, [0, 1] * 6, [True] * 12)
-        flat = held.trained // 16 + 120
-        given = np.where(held.label[:, None, None, None, None] == 1, held.trained, flat)
-        found = scores(fit(given, held.label, held.group, steps=20), given)
-        assert found[held.label == 1].min() > found[held.label == 0].max()
+    torch.manual_seed(1)
+    net = Backbone()
+    session = onnxruntime.InferenceSession(export(Headed(net, np.full(160, 0.1), 0.5)))
+    given = np.random.default_rng(1).uniform(0, 255, (2, 3, 192, 192)).astype(np.float32)
+    (found,) = session.run(None, {"crops": given})
+    with torch.no_grad():
+        wanted = 0.1 * net.eval()(torch.from_numpy(given)).numpy().sum(axis=1) + 0.5
+    assert np.allclose(found[:, 0], wanted, rtol=1e-3)

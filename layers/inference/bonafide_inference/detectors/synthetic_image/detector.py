@@ -1,7 +1,8 @@
 """The operation ``synthetic_image``: what the file declares, what a camera left in it, what pixels show.
 
-Scored on statements and records only. Pixels are measured, drawn and used to abstain, never to accuse:
-nothing that was tried on them carries over to generators it has not seen (card, decision 0055).
+Scored on statements and records only. Pixels are measured, looked at by a small network, drawn and used to
+abstain, never to accuse: what the network says of generators that it has not seen earns no weight (card,
+decision 0090).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, MediaFacts, MediaKind, Operation, Outcome
 from bonafide_inference.calibration import Calibration
 from bonafide_inference.detectors.picture_traces.tables import Encoding
-from bonafide_inference.detectors.synthetic_image import pixels
+from bonafide_inference.detectors.synthetic_image import network, pixels
 from bonafide_inference.detectors.synthetic_image.camera import CameraTraces, read_camera
 from bonafide_inference.detectors.synthetic_image.declared import Declared, read_declared
 from bonafide_inference.jpegdct import standard_quality
@@ -35,8 +36,8 @@ WORDS = {
     "not_a_photograph": "A document, a screenshot or a drawing: nothing here was measured on such pictures.",
     "heavily_compressed": "Compression has taken away what could be looked at.",
     "out_of_distribution": "The pixels are unlike all photographs that anything here was measured on.",
-    "no_calibrated_score": "The file declares nothing, and no measurement of pixels separates generated "
-    "pictures from photographs reliably; this says nothing for or against it.",
+    "no_calibrated_score": "The file declares nothing, and what can be seen in pixels is too weak to tell "
+    "generated pictures from photographs; this says nothing for or against it.",
 }  # fmt: skip
 
 
@@ -48,7 +49,10 @@ class SyntheticImage:
         return None if media.kind is MediaKind.IMAGE else "unsupported_format"
 
     def score(self, job: Job) -> Finding:
-        """Read the blocks once, look at crops of the first frame, probe only what would lean."""
+        """Read the blocks once, look at crops of the first frame, probe only what would lean.
+
+        The network is not even loaded where a statement decides or the pixels are no photograph's.
+        """
         found, coded, camera = read_camera(job.path, job.media)
         declared = read_declared(job.path, job.media, found)
         picture = job.piece.picture()
@@ -61,16 +65,20 @@ class SyntheticImage:
         if camera.coherent and not declared.by and strange is None:
             changed = flipped(picture, lambda rgb: _strange(rgb, limits))
         finding = _judged(job, declared, camera, strange, changed)
+        seen_by = None if declared.by or strange else network.look(job.folder, picture)
         values = seen.values() | camera.values() | {
             "declared_by": " ".join(declared.by) or None, "jpeg_quality": quality,
             "frames": job.media.frames or 1, "frames_looked_at": 1, "unfit": strange,
         }  # fmt: skip
         details: dict[str, Any] = {"stability": {"flipped_by": changed}} if changed else {}
         details |= {"text_prompt": declared.prompt} if declared.prompt else {}
+        details |= {"network": seen_by.details(limits["network_weight"])} if seen_by else {}
         rate = job.manifest.figures.get("camera_records")
         flags = (*declared.flags, *camera.flags(str(rate or "not measured")))
         evidence = Evidence(flags=flags, values=values, details=details)
-        return finding.model_copy(update={"evidence": evidence, "artifacts": _spectrum(job, parts)})
+        drawn = (network.drawn(job, seen_by),) if seen_by and job.options.visualize else ()
+        artifacts = (*_spectrum(job, parts), *drawn)
+        return finding.model_copy(update={"evidence": evidence, "artifacts": artifacts})
 
 
 def _quality(coded: Encoding | None) -> int | None:

@@ -14,11 +14,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Pixels", "crops", "look", "spectrum", "unfit"]
+__all__ = ["Pixels", "boxes", "crops", "look", "spectrum", "unfit"]
 
 SIDE = 256
 """Pixels of a crop's side; the spectrum's too."""
-MOST = 9
 _FLAT = 16
 """Side of the cells in which noise is estimated."""
 
@@ -54,17 +53,17 @@ class Pixels:
 
 
 def crops(picture: Image.Image) -> list[NDArray[np.uint8]]:
-    """Up to `MOST` crops of `SIDE` pixels (smaller where the picture is), evenly laid over it, uint8 RGB."""
-    wide, high = picture.size
-    columns, rows = (max(1, min(3, side // SIDE)) for side in (wide, high))
-    found = []
-    for row in range(rows):
-        for column in range(columns):
-            left = _place(wide, column, columns)
-            top = _place(high, row, rows)
-            box = (left, top, min(wide, left + SIDE), min(high, top + SIDE))
-            found.append(np.asarray(picture.crop(box)))
-    return found[:MOST]
+    """Up to 3 x 3 crops of `SIDE` pixels (smaller where the picture is), evenly laid over it, uint8 RGB."""
+    return [np.asarray(picture.crop(box)) for box in boxes(picture.size)]
+
+
+def boxes(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Where the crops of a picture of this (width, height) lie: (left, top, right, bottom), row by row."""
+    wide, high = size
+    columns, rows = (max(1, min(3, side // SIDE)) for side in size)
+    lefts = [_place(wide, column, columns) for column in range(columns)]
+    tops = [_place(high, row, rows) for row in range(rows)]
+    return [(x, y, min(wide, x + SIDE), min(high, y + SIDE)) for y in tops for x in lefts]
 
 
 def _place(side: int, number: int, count: int) -> int:
