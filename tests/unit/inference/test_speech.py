@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from bonafide.model import MediaFacts, Operation, Options, Outcome, Window, WorkItem
 from bonafide_inference.inspect import inspect
-from bonafide_inference.models import ModelError
+from bonafide_inference.models import ModelError, bundled, session
 from bonafide_inference.piece import Piece
 from bonafide_inference.soundstats import Meter
 from bonafide_inference.speech import RATE_HZ, Limits, Speech
-from bonafide_inference.vad import FRAME, Vad, _session, stretches
+from bonafide_inference.vad import _FILE, _SHA256, FRAME, Vad, _session, stretches
 
 from benchmarks import speech_gates
 from tests.unit.inference import makers
@@ -70,6 +70,16 @@ class TestWhatIsHeard:
         expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(heard.samples.size) / RATE_HZ)
         middle = slice(4000, 28_000)
         assert np.abs(heard.samples[middle] - expected[middle]).max() < 0.01
+
+    @pytest.mark.parametrize(
+        ("codec", "step"), [("pcm_u8", 2**-7), ("pcm_s16le", 2**-15), ("pcm_s24le", 2**-23),
+                            ("pcm_s32le", 2**-31), ("pcm_f32le", 0), ("pcm_f64le", 0), ("flac", 2**-15)],
+    )  # fmt: skip
+    def test_samples_are_as_stored(self, tmp_path: Path, codec: str, step: float) -> None:
+        kind = "flac" if codec == "flac" else "wav"
+        heard = listen(makers.sound(tmp_path / f"x.{kind}", codec, VOICE, RATE_HZ))
+        assert heard.samples.size == VOICE.size
+        assert np.abs(heard.samples - (VOICE - VOICE.mean())).max() <= step + 2**-15
 
     def test_decoded_once(self, tmp_path: Path) -> None:
         (tmp_path / "x").write_bytes(wav(VOICE))
@@ -294,6 +304,14 @@ class TestVoiceDetector:
         parts = Vad()
         pieces = [parts.feed(frames[a:b]) for a, b in ((0, 1), (1, 50), (50, 50), (50, len(frames)))]
         assert np.allclose(np.concatenate(pieces), Vad().feed(frames), atol=1e-5)
+
+    def test_products_of_matrices_say_what_the_file_says(self) -> None:
+        frames = np.pad(VOICE[: VOICE.size // FRAME * FRAME].reshape(-1, FRAME), ((0, 0), (64, 0)))
+        given = {"input": frames, "h": np.zeros((1, 1, 128), "f4"), "c": np.zeros((1, 1, 128), "f4")}
+        plain = session("plain", bundled("silero-vad", "silero_vad", _FILE, _SHA256), 1)
+        for ours, theirs in zip(_session().run(None, given), plain.run(None, given), strict=True):
+            assert ours.shape == theirs.shape
+            assert np.allclose(ours, theirs, atol=1e-4)
 
     def test_stretches(self) -> None:
         told = np.repeat(np.array([0.0, 0.9, 0.1, 0.8, 0.0, 0.9, 0.0], "f4"), [10, 20, 5, 20, 40, 4, 10])
