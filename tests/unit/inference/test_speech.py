@@ -17,6 +17,7 @@ from bonafide_inference.vad import _FILE, _SHA256, FRAME, Vad, _session, stretch
 from benchmarks import speech_gates
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice, wav
+from training.speech_material import heard as as_heard
 
 VOICE = voice(6)
 ASKS = Limits()
@@ -287,15 +288,15 @@ class TestNoise:
 
 
 def test_the_benchmark_of_the_gates_hears_what_the_front_end_hears(tmp_path: Path) -> None:
-    mine, own = speech_gates.heard(VOICE), listen(tmp_path / "x", wav(VOICE))
+    mine, own = as_heard(VOICE), listen(tmp_path / "x", wav(VOICE))
     assert (mine.segments, mine.gate()) == (own.segments, own.gate())
     assert mine.stats.snr_db == pytest.approx(own.stats.snr_db, abs=0.1)
     versions = list(speech_gates.spoilt(VOICE, np.random.default_rng(1)))
     assert {gate for gate, _, _ in versions} == set(speech_gates.GATES)
     worst = {gate: sound for gate, _, sound in versions}
-    assert speech_gates.heard(worst["clipped"]).stats.clipped_share > 0.05
-    assert speech_gates.heard(worst["low_snr"]).stats.snr_db < mine.stats.snr_db
-    assert speech_gates.heard(worst["narrow_band"]).stats.bandwidth_hz < mine.stats.bandwidth_hz
+    assert as_heard(worst["clipped"]).stats.clipped_share > 0.05
+    assert as_heard(worst["low_snr"]).stats.snr_db < mine.stats.snr_db
+    assert as_heard(worst["narrow_band"]).stats.bandwidth_hz < mine.stats.bandwidth_hz
 
 
 class TestVoiceDetector:
