@@ -140,10 +140,7 @@ bench-video: $(DEV_ENV)  ## Video: speed, memory, cost, and accuracy on the mate
 	@$(PY) -m benchmarks.video --data "$${DATA:-../shared/data}" $(ARGS)
 
 bench-speech: $(DEV_ENV)  ## Synthetic voices, cuts and replays measured on the material in DATA
-	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS); voices=$$?; \
-	$(PY) -m benchmarks.speech_gates --data "$${DATA:-../shared/data}"; \
-	$(PY) -m training.grid_cuts --data "$${DATA:-../shared/data}"; \
-	$(PY) -m benchmarks.speech_cuts --data "$${DATA:-../shared/data}" && exit $$voices
+	@$(PY) -m benchmarks.speech --data "$${DATA:-../shared/data}" $(ARGS)
 
 bench-image: $(DEV_ENV)  ## synthetic_image measured on the material in DATA
 	@$(PY) -m benchmarks.image --data "$${DATA:-../shared/data}" $(ARGS)

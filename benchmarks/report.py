@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Table", "note", "percentile"]
+__all__ = ["Asked", "Table", "note", "percentile"]
 
 
 @dataclass
@@ -37,6 +37,27 @@ class Table:
     def plain(self) -> list[dict[str, Any]]:
         """Return the rows for machines."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A figure that an issue asks for, as measured, and how large or small it may be."""
+
+    what: str
+    found: float
+    bound: float
+    most: bool = True
+    """Whether the bound is the largest that holds, else the least."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is kept; no number keeps none."""
+        return self.found <= self.bound if self.most else self.found >= self.bound
+
+    def row(self) -> tuple[str, str, str, str]:
+        """For a table: what, measured, asked, how it ended."""
+        sign = "at most" if self.most else "at least"
+        return self.what, f"{self.found:.3g}", f"{sign} {self.bound:g}", "held" if self.held else "MISSED"
 
 
 def _cell(value: Any) -> str:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import collections
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bonafide_inference
 import numpy as np
@@ -22,24 +24,24 @@ from bonafide.model import Verdict
 from bonafide.policy import POLICIES, judge
 from bonafide_inference.detectors.synthetic_speech import detector
 from bonafide_inference.models import LoadedModel, load
-from bonafide_inference.soundstats import Meter
 from bonafide_inference.speech import Limits, Speech
-from bonafide_inference.vad import FRAME, Vad, stretches
 from numpy.typing import NDArray
 
 from benchmarks.report import Table
 from localcloud.cloud import ROOT
 from training.channels import band_limit, coloured_noise
 from training.metrics import auc, bootstrap
-from training.speech_material import RATE_HZ, Clip, read_sound, speech
+from training.speech_material import RATE_HZ, Clip, heard, read_sound, speech
 
-__all__ = ["heard", "main", "spoilt"]
+__all__ = ["main", "spoilt", "tables"]
 
 DOCUMENT = ROOT / "docs" / "speech-gates.md"
 LIMITS = Limits()
 OPEN = Limits(speech_s=0.5, bandwidth_hz=0, snr_db=float("-inf"), clipped_share=1, non_finite_share=1)
 """Nothing is refused for its quality, only for what is no speech at all."""
 SECONDS = 2.0
+MOST = 6
+"""Clips of a source and class."""
 GATES = ("too_little_speech", "narrow_band", "low_snr", "clipped")
 Sound = NDArray[np.float32]
 
@@ -63,30 +65,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="benchmarks.speech_gates", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="material with SOURCES.csv")
-    parser.add_argument("--most", type=int, default=6, help="clips of a source and class that are spoilt")
+    parser.add_argument("--most", type=int, default=MOST, help="clips of a source and class that are spoilt")
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.relative_to(ROOT)}, too")
     arguments = parser.parse_args(argv)
     if not (arguments.data / "SOURCES.csv").is_file():
         parser.error(f"{arguments.data} has no SOURCES.csv")
-    model = load(str(Path(bonafide_inference.__file__).parent / "detectors" / "synthetic_speech"), threads=1)
-    clips = speech(arguments.data)
-    rows = list(_rows(model, _few(clips, arguments.most)))
-    tables = [_refusals(clips), _sides(rows), _steps(rows)]
-    print("\n\n".join(table.text() for table in tables))
+    found = tables(arguments.data, lambda _, make: make(), arguments.most)
+    print("\n\n".join(table.text() for table in found))
     if arguments.write:
-        DOCUMENT.write_text(_document(model, tables), encoding="utf-8")
+        DOCUMENT.write_text(_document(_model(), found), encoding="utf-8")
     return 0
 
 
-def heard(sound: Sound) -> Speech:
-    """A mono sound at 16 kHz as the front end gives it (`bonafide_inference.speech.read_speech`)."""
-    meter, vad = Meter(), Vad()
-    block = meter.native(sound, RATE_HZ, 1)
-    frames = np.pad(block, (0, -block.size % FRAME)).reshape(-1, FRAME)
-    found = vad.feed(frames)
-    meter.frames(frames, found)
-    end = block.size / RATE_HZ
-    return Speech(block, 0.0, tuple((a, min(b, end)) for a, b in stretches(found)), found, meter.stats())
+def tables(data: Path, get: Callable[[str, Callable[[], Any]], Any], most: int = MOST) -> list[Table]:
+    """The three tables; ``get`` keeps what was measured of a clip under a name."""
+    model, clips = _model(), speech(data)
+    rows = [
+        Row(clip, **one | {"verdict": Verdict(one["verdict"])})
+        for number, clip in enumerate(_few(clips, most))
+        for one in get(f"spoilt {clip.name}", partial(_versions, model, clip, number))
+    ]
+    return [_refusals(clips, get), _sides(rows), _steps(rows)]
+
+
+def _model() -> LoadedModel:
+    return load(str(Path(bonafide_inference.__file__).parent / "detectors" / "synthetic_speech"), threads=1)
 
 
 def spoilt(sound: Sound, rng: np.random.Generator) -> Iterator[tuple[str, str, Sound]]:
@@ -114,16 +117,19 @@ def _few(clips: Sequence[Clip], most: int) -> list[Clip]:
     return [clip for some in by.values() for clip in some[:: -(-len(some) // most)]]
 
 
-def _rows(model: LoadedModel, clips: Sequence[Clip]) -> Iterator[Row]:
-    for number, clip in enumerate(clips):
-        if number % 10 == 0:
-            print(f"\rspoilt clips {number}/{len(clips)}", end="", file=sys.stderr, flush=True)
-        for gate, version, sound in spoilt(read_sound(clip.path), np.random.default_rng(number)):
-            found = heard(sound.astype(np.float32))
-            if found.gate(OPEN) is None:
-                raw, verdict = _scored(model, found, clip.group)
-                yield Row(clip, gate, version, *_tried(found, gate), raw, verdict)
-    print(file=sys.stderr)
+def _versions(model: LoadedModel, clip: Clip, number: int) -> list[dict[str, Any]]:
+    """`Row` as tables, without the clip."""
+    rows: list[dict[str, Any]] = []
+    for gate, version, sound in spoilt(read_sound(clip.path), np.random.default_rng(number)):
+        found = heard(sound.astype(np.float32))
+        if found.gate(OPEN) is None:
+            value, refused = _tried(found, gate)
+            raw, verdict = _scored(model, found, clip.group)
+            rows.append({
+                "what": gate, "version": version, "value": float(value), "refused": bool(refused), "raw": raw,
+                "verdict": str(verdict.value),
+            })  # fmt: skip
+    return rows
 
 
 def _tried(found: Speech, gate: str) -> tuple[float, bool]:
@@ -155,15 +161,12 @@ def _scored(model: LoadedModel, found: Speech, group: str) -> tuple[float, Verdi
     return raw, judge(POLICIES["default"], told.p_fake, told.interval)
 
 
-def _refusals(clips: Sequence[Clip]) -> Table:
+def _refusals(clips: Sequence[Clip], get: Callable[[str, Callable[[], Any]], Any]) -> Table:
     """Share of all clips, as they are, that the default gates refuse; most are shorter than 4.5 s."""
     counted: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
-    for number, clip in enumerate(clips):
-        if number % 50 == 0:
-            print(f"\rgates {number}/{len(clips)}", end="", file=sys.stderr, flush=True)
-        gate = heard(read_sound(clip.path)).gate(LIMITS)
-        counted[gate.reason if gate else "none"][clip.synthetic] += 1
-    print(file=sys.stderr)
+    reasons = get(f"gates of {len(clips)} clips", lambda: [_reason(clip) for clip in clips])
+    for clip, reason in zip(clips, reasons, strict=True):
+        counted[reason][clip.synthetic] += 1
     both = [sum(clip.synthetic is kind for clip in clips) for kind in (False, True)]
     rows = [
         (reason, *(f"{n / max(1, total):.1%}" for n, total in zip(found, both, strict=True)))
@@ -173,6 +176,11 @@ def _refusals(clips: Sequence[Clip]) -> Table:
         f"First gate that refuses: of {both[0]:,} genuine and {both[1]:,} synthetic clips",
         ("gate", "genuine", "synthetic"), rows,
     )  # fmt: skip
+
+
+def _reason(clip: Clip) -> str:
+    gate = heard(read_sound(clip.path)).gate(LIMITS)
+    return gate.reason if gate else "none"
 
 
 def _sides(rows: Sequence[Row]) -> Table:

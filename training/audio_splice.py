@@ -1,7 +1,7 @@
 """Make ``audio_splice``: a small perceptron over segments of recordings cut here, and the file's calibration.
 
-Genuine clips only. Sources that may be trained on are judged by a perceptron fitted without them, the
-others by the one that is shipped; both calibrations are fitted on such scores alone.
+Genuine clips only. A source is judged by a perceptron fitted without it; both calibrations are fitted on such
+scores alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.speech_material import speech
 __all__ = ["Judged", "judge", "segment_line", "train"]
 
 CACHE = Path(".cache/speech")
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 MEMBERS = 3
 FALSE_A_MINUTE = 0.5
 """Stretches of genuine speech that may be marked."""
@@ -46,24 +46,29 @@ class Judged:
         return self.made.spliced.astype(np.int64)
 
 
-def train(data: Path, target: Path) -> None:
-    """Train on clips whose licence permits it, calibrate, write the folder."""
+def train(data: Path, target: Path, clear: bool = False) -> None:
+    """Train on all clips (with ``clear`` on those of a stated licence), calibrate, write the folder."""
     made = cuts_cache.of(speech(data), CACHE)
-    judged, model = judge(made)
+    judged, model = judge(made, clear)
+    other, _ = judge(made, not clear)
     weights = perceptron.onnx_bytes(model)
-    table = manifest(judged, hashlib.sha256(weights).hexdigest())
+    table = manifest(judged, hashlib.sha256(weights).hexdigest(), clear)
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.onnx").write_bytes(weights)
     (target / "model.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-    text = audio_splice_card.card(judged, table, cuts_cache.sounds(speech(data), CACHE))
+    sounds = cuts_cache.sounds(speech(data), CACHE)
+    text = audio_splice_card.card(judged, table, audio_splice_card.headline(other), sounds)
     (target / "card.md").write_text(text, encoding="utf-8")
     print(text)
     grid_cuts.write(list(grid_cuts.watch(*cuts_cache.hosts_of(speech(data), grid_cuts.MOST))), target)
 
 
-def judge(made: Made) -> tuple[Judged, perceptron.Perceptron]:
-    """Scores of all segments by a model that knows nothing of their source, and the model to ship."""
-    usable = made.clear[made.recording] & ~made.between
+def judge(made: Made, clear: bool = False) -> tuple[Judged, perceptron.Perceptron]:
+    """Scores of all segments by a model that knows nothing of their source, and the model to ship.
+
+    ``clear`` trains on sources of that release alone; the others are then judged by what is shipped.
+    """
+    usable = ~made.between & (made.clear[made.recording] | (not clear))
     group = made.group[made.recording]
     logits = np.zeros(len(made.rows))
     for name in np.unique(made.group):
@@ -109,7 +114,7 @@ def segment_line(made: Made, logits: NDArray[np.float64]) -> tuple[float, float]
     return line.slope, -high
 
 
-def manifest(judged: Judged, sha256: str) -> dict[str, Any]:
+def manifest(judged: Judged, sha256: str, clear: bool = False) -> dict[str, Any]:
     """``model.json`` as a table."""
     platt = fit_platt(judged.raw, judged.labels, list(judged.made.group))
     table = {
@@ -118,7 +123,7 @@ def manifest(judged: Judged, sha256: str) -> dict[str, Any]:
         "entry": "detector:AudioSplice", "input": {"rate_hz": 16000, "features": list(NAMES)},
         "preprocessing": {"segment_s": 0.4, "hop_s": 0.2, "context_s": 1.0},
         "calibration": platt.model_dump(), "sha256": sha256, "licence": "Apache-2.0",
-        "data": "genuine speech of the material, release clear; cuts made by code",
+        "data": f"genuine speech of the material, release {audio_splice_card.ROWS[clear]}; cuts made by code",
         "figures": audio_splice_card.headline(judged),
     }  # fmt: skip
     Manifest.model_validate(table)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bonafide_inference.detectors.audio_splice.detector import LIMITS
 from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEGMENT_S, measure
+from bonafide_inference.speech import Limits
 from numpy.typing import NDArray
 
 from training import recordings
 from training.recordings import GENUINE, JOINS, SPLICES
-from training.speech_material import RATE_HZ, Clip, read_sound
+from training.speech_material import RATE_HZ, Clip, heard, read_sound
 
 __all__ = ["Made", "Sounds", "hosts_of", "kept", "make", "of", "sounds"]
 
@@ -23,7 +25,9 @@ SHORTEST_S = 2.6
 LONGEST = int(4.5 * RATE_HZ)
 MOST = 40
 """Clips of a source."""
-RECIPE = 1
+TAKES = 3
+"""Genuine and cut recordings of a clip, each."""
+RECIPE = 3
 """To be raised when `recordings` or the measurements change: what lies in the cache is then made again."""
 
 
@@ -100,7 +104,13 @@ def of(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) ->
 
 
 def sounds(clips: Sequence[Clip], folder: Path, most: int = MOST, seed: int = 11) -> Sounds:
-    """A genuine and a cut recording of every clip of 2.6 s, ``most`` clips of a source; cached."""
+    """`TAKES` genuine and cut recordings of every clip of 2.6 s that the detector would judge; cached.
+
+    Parameters
+    ----------
+    most
+        Clips of a source.
+    """
     file = folder / f"cuts-{_key(str(RECIPE), clips, most, seed)}.npz"
     return Sounds(**kept(file, lambda: vars(_all(clips, most, seed))))
 
@@ -120,11 +130,12 @@ def _key(source: str, clips: Sequence[Clip], most: int, seed: int) -> str:
 
 
 def _all(clips: Sequence[Clip], most: int, seed: int) -> Sounds:
-    hosts, sounds = hosts_of(clips, most)
+    hosts, sounds = judged_by(LIMITS, *hosts_of(clips, most))
     made: list[recordings.Recording] = []
     for row in range(len(hosts)):
         made += [
-            make(hosts, sounds, row, spliced, np.random.default_rng((seed, row, spliced)))
+            make(hosts, sounds, row, spliced, np.random.default_rng((seed, row, spliced, take)))
+            for take in range(TAKES)
             for spliced in (False, True)
         ]
         if row % 20 == 0:
@@ -135,7 +146,8 @@ def _all(clips: Sequence[Clip], most: int, seed: int) -> Sounds:
     return Sounds(
         whole.astype(np.int16), np.cumsum([len(one.sound) for one in made]), cuts,
         np.array([one.kind for one in made]), np.array([one.join for one in made]),
-        np.repeat([clip.group for clip in hosts], 2), np.repeat([clip.clear for clip in hosts], 2),
+        np.repeat([clip.group for clip in hosts], 2 * TAKES),
+        np.repeat([clip.clear for clip in hosts], 2 * TAKES),
     )  # fmt: skip
 
 
@@ -154,6 +166,14 @@ def hosts_of(clips: Sequence[Clip], most: int) -> tuple[list[Clip], list[NDArray
                 found.append(sound)
                 kept += 1
     return hosts, found
+
+
+def judged_by(
+    limits: Limits, hosts: Sequence[Clip], sounds: Sequence[NDArray[np.float32]]
+) -> tuple[list[Clip], list[NDArray[np.float32]]]:
+    """Without the clips that a detector with these limits declines to judge."""
+    kept = [row for row, sound in enumerate(sounds) if heard(sound).gate(limits) is None]
+    return [hosts[row] for row in kept], [sounds[row] for row in kept]
 
 
 def make(

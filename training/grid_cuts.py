@@ -27,7 +27,7 @@ from training.channels import resample
 from training.cuts_cache import hosts_of
 from training.speech_material import RATE_HZ, Clip, speech
 
-__all__ = ["Watched", "main", "section", "watch", "worth", "write"]
+__all__ = ["Watched", "main", "measured", "section", "watch", "worth", "write"]
 
 MOST = 4
 """Clips of a source."""
@@ -61,11 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=MOST, help="clips of a source")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args(argv)
-    seen = list(watch(*hosts_of(speech(arguments.data), arguments.most)))
+    seen = measured(arguments.data, arguments.most)
     print(section(seen))
     if arguments.write:
         write(seen, FOLDER)
     return 0
+
+
+def measured(data: Path, most: int = MOST) -> list[Watched]:
+    """`watch` over ``most`` clips of every source of the material."""
+    return list(watch(*hosts_of(speech(data), most)))
 
 
 def watch(hosts: Sequence[Clip], sounds: Sequence[Sound], seed: int = 31) -> Iterator[Watched]:

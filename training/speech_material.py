@@ -9,9 +9,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from bonafide_inference.soundstats import Meter
+from bonafide_inference.speech import Speech
+from bonafide_inference.vad import FRAME, Vad, stretches
 from numpy.typing import NDArray
 
-__all__ = ["RATE_HZ", "Clip", "folds", "read_sound", "speech"]
+__all__ = ["RATE_HZ", "Clip", "folds", "heard", "read_sound", "speech"]
 
 RATE_HZ = 16000
 CODECS_NOT_VOICES = {"codec2-1300", "WORLD-copysynth"}
@@ -88,3 +91,14 @@ def read_sound(path: Path) -> NDArray[np.float32]:
         parts = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     parts += resampler.resample(None)
     return np.concatenate([part.to_ndarray().ravel() for part in parts]).astype(np.float32)
+
+
+def heard(sound: NDArray[np.float32]) -> Speech:
+    """A mono sound at 16 kHz as the front end gives it (`bonafide_inference.speech.read_speech`)."""
+    meter, vad = Meter(), Vad()
+    block = meter.native(sound, RATE_HZ, 1)
+    frames = np.pad(block, (0, -block.size % FRAME)).reshape(-1, FRAME)
+    found = vad.feed(frames)
+    meter.frames(frames, found)
+    end = block.size / RATE_HZ
+    return Speech(block, 0.0, tuple((a, min(b, end)) for a, b in stretches(found)), found, meter.stats())

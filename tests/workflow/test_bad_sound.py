@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bonafide.model import MediaFacts, Operation, Options
+from bonafide.plan import catalogue, plan
+from bonafide_inference.inspect import inspect
+from bonafide_inference.registry import run_item
 
 from tests.helpers.aws import Aws
 from tests.unit.inference import makers
@@ -16,6 +20,7 @@ from tests.workflow.test_analysis import begin, end
 
 RATE = 16_000
 ASKED = ("synthetic_speech", "audio_splice", "audio_replay")
+WARNED = {"truncated", "wrong_length", "unknown_length"}
 VOICE = voice(5)
 
 
@@ -57,10 +62,31 @@ def test_any_rate_and_many_channels_are_heard(aws_running: Aws, tmp_path: Path) 
     assert found["audio_splice"][0] == "scored"
 
 
-def test_what_is_left_of_a_truncated_one_is_heard(aws_running: Aws) -> None:
-    body = wav(VOICE)
-    assert told(aws_running, body[: len(body) * 4 // 5])["audio_splice"][0] == "scored"
-    assert told(aws_running, wav(VOICE, says=10**9))["audio_splice"][0] == "scored"
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(wav(VOICE)[: len(wav(VOICE)) * 4 // 5], "truncated"), (wav(VOICE, says=10**9), "truncated"),
+     (wav(VOICE, says=200_000), "wrong_length"), (wav(VOICE, says=0), "unknown_length")],
+    ids=["cut off", "says more", "says less", "says nothing"],
+)  # fmt: skip
+def test_what_is_there_is_heard_and_what_is_wrong_is_said(aws_running: Aws, body: bytes, reason: str) -> None:
+    _, done = end(aws_running, begin(aws_running, inline=body, operations=ASKED))
+    assert WARNED & set(done.media.warnings) == {reason}
+    outcomes = {result.operation: result.outcome for result in done.results}
+    assert outcomes["audio_splice"] == "scored"
+
+
+@pytest.mark.parametrize(
+    "sound", [np.zeros(3 * RATE), tones(440), np.full(3 * RATE, np.nan), np.full(3 * RATE, 0.4)],
+    ids=["silence", "a tone", "NaN", "DC"],
+)  # fmt: skip
+def test_a_transcript_of_nothing_fails_nothing(tmp_path: Path, sound: np.ndarray) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(wav(sound.astype(np.float32)))
+    media = inspect(str(path))
+    assert isinstance(media, MediaFacts)
+    (item,) = plan(media, (Operation.TRANSCRIPTION,), Options(), catalogue(), max_items=4)
+    (found,) = run_item(str(path), media, item, Options(), str(tmp_path))
+    assert (found.outcome, found.reason) == ("not_applicable", "no_speech")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,9 @@ FAMILIES = {
 }  # fmt: skip
 """`MediaFacts.format` → demuxer family."""
 
+PROBED = {"wav": 32768, "w64": 32768}
+"""Bytes that are searched for another coding (DTS) inside what says it is PCM: 5 MB otherwise, 20 ms."""
+
 
 def open_container(path: str, family: str, *, max_streams: int = 65) -> Any:
     """Open ``path`` with the demuxers of ``family`` only and no protocol but files.
@@ -69,6 +72,7 @@ def open_container(path: str, family: str, *, max_streams: int = 65) -> Any:
             "protocol_whitelist": "file",
             "max_streams": str(max_streams),
             "enable_drefs": "0",
+            **({"probesize": str(PROBED[family])} if family in PROBED else {}),
         },
         metadata_errors="replace",
     )

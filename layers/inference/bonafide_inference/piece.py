@@ -6,7 +6,7 @@ Lives in the cell. Sound is streamed; pictures and sampled video frames are kept
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -232,10 +232,13 @@ class Piece:
 class _Block:
     """Frames of one format, collected by the decoder's own library."""
 
+    SCALES: ClassVar = {"s16": 2**-15, "s32": 2**-31, "flt": 1.0}
+    MOST_PLANES = 8
+    """PyAV reads beyond its planes (and dies) in planar frames of more channels."""
+
     def __init__(self) -> None:
         self.rate = 1
         self._fifo = av.AudioFifo()
-        # Packed: PyAV reads beyond its planes (and dies) in planar frames of more than eight channels.
         self._unify = av.AudioResampler(format="flt")
 
     @property
@@ -249,12 +252,20 @@ class _Block:
         self._fifo.write(frame)
 
     def take(self) -> NDArray[np.float32]:
-        """Take all of it, (channels, n)."""
-        parts = [
-            part.to_ndarray().reshape(part.samples, part.layout.nb_channels)
-            for part in self._unify.resample(self._fifo.read())
-        ]
-        return np.ascontiguousarray(np.concatenate(parts).T, dtype=np.float32)
+        """Take all of it, (channels, n); the resampler, which is dearer, sees to rare formats only."""
+        frame: Any = self._fifo.read()
+        scale = self.SCALES.get(frame.format.packed.name)
+        if scale is not None and not (frame.format.is_planar and frame.layout.nb_channels > self.MOST_PLANES):
+            return _planes(frame) * np.float32(scale)
+        return np.concatenate([_planes(part) for part in self._unify.resample(frame)], axis=1)
+
+
+def _planes(frame: Any) -> NDArray[np.float32]:
+    """(channels, n) float32, contiguous."""
+    found = frame.to_ndarray()
+    if frame.format.is_packed:
+        found = found.reshape(frame.samples, -1).T
+    return np.ascontiguousarray(found, dtype=np.float32)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ import av.logging
 
 from bonafide_inference.containers import describe, open_container, real_streams
 from bonafide_inference.probe import Refused, over
+from bonafide_inference.riff import length_warning
 
 __all__ = ["probe_av"]
 
@@ -48,7 +49,11 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         tracks = [describe(stream) for stream in container.streams]
         measured, broken = _walk(container, limits)
     _decode_first(path, family, bool(video))
-    return _facts(family, tracks, bool(video), video, container, declared, measured, broken)
+    facts = _facts(family, tracks, bool(video), video, container, declared, measured, broken)
+    told = length_warning(path) if family == "wav" else None
+    if told is not None and told not in facts["warnings"]:
+        facts["warnings"].append(told)
+    return facts
 
 
 def _nothing(container: Any) -> Refused:

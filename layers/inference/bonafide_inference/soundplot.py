@@ -6,12 +6,14 @@ minutes cost no more than a minute does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from bonafide.model import Segment
+from bonafide.model import Artifact, Segment
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -19,9 +21,12 @@ from bonafide_inference.calibration import probability
 from bonafide_inference.plots import palette
 from bonafide_inference.speech import RATE_HZ, Speech
 
+if TYPE_CHECKING:
+    from bonafide_inference.registry import Job
+
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
-__all__ = ["MARK", "sound_plot"]
+__all__ = ["MARK", "plotted", "sound_plot"]
 
 WIDTH, LEFT, RIGHT, TOP, GAP = 1000, 62, 16, 30, 26
 WAVE, SPECTRUM, TRACK = 110, 230, 130
@@ -47,6 +52,20 @@ class _Panel:
 
     def y(self, share: float) -> float:
         return self.top + self.height * (1 - min(1.0, max(0.0, share)))
+
+
+def plotted(
+    job: Job, speech: Speech, segments: Sequence[Segment], suspicious: Sequence[tuple[float, float]],
+    stem: str, title: str,
+) -> tuple[Artifact, ...]:  # fmt: skip
+    """`sound_plot` as an artifact; none where nobody wants it or nothing was scored."""
+    if not job.options.visualize or not segments:
+        return ()
+    channel = "" if speech.channel is None else f" of channel {speech.channel}"
+    name = f"{stem}-{speech.channel or 0}-{round(1000 * speech.start_s)}.png"
+    path = os.path.join(job.workdir, name)
+    sound_plot(speech, segments, suspicious, title + channel).save(path, "PNG")
+    return (Artifact(name=name, media_type="image/png", title=title + channel, path=path),)
 
 
 def sound_plot(

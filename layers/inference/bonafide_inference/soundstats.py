@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bonafide_inference.spectra import power
 from bonafide_inference.vad import FRAME
 
 __all__ = ["Meter", "SoundStats"]
@@ -102,20 +103,20 @@ class Meter:
         if not len(frames):
             return
         flat = frames - frames.mean(axis=1, keepdims=True)
-        power = np.abs(np.fft.rfft(flat * WINDOW, axis=1)).astype(np.float32) ** 2
+        spectra = power(flat, WINDOW)
         level = 10 * np.log10(np.maximum((flat**2).mean(axis=1), 1e-12))
         sounding, voiced = level > SILENT_DBFS, speech >= 0.5
         self._levels.append(level)
         self._speech.append(speech)
         for place, chosen in enumerate((voiced & sounding, ~voiced & sounding)):
-            self._spectra[place] += power[chosen].sum(axis=0)
+            self._spectra[place] += spectra[chosen].sum(axis=0)
             self._counts[place] += int(chosen.sum())
-        self._compare(power, sounding)
+        self._compare(spectra, sounding)
 
-    def _compare(self, power: NDArray[np.float32], sounding: NDArray[np.bool_]) -> None:
-        if len(power) <= LAG:
+    def _compare(self, spectra: NDArray[np.float32], sounding: NDArray[np.bool_]) -> None:
+        if len(spectra) <= LAG:
             return
-        bands = np.log(power[:, 2:130].reshape(len(power), 64, 2).sum(axis=2) + 1e-9)
+        bands = np.log(spectra[:, 2:130].reshape(len(spectra), 64, 2).sum(axis=2) + 1e-9)
         bands -= bands.mean(axis=1, keepdims=True)
         bands /= np.linalg.norm(bands, axis=1, keepdims=True) + 1e-9
         both = sounding[LAG:] & sounding[:-LAG]

@@ -16,7 +16,7 @@ from flatbuffers import number_types as kinds
 from flatbuffers.table import Table
 from numpy.typing import NDArray
 
-from bonafide_inference.wire import chunk, number
+from bonafide_inference.wire import chunk, node, number, tensor
 
 __all__ = ["UnknownNetwork", "as_onnx"]
 
@@ -64,12 +64,12 @@ class _Network:
         for operator in self.operators:
             self._translate(operator)
         for place, name in zip(self.outputs, outputs, strict=True):
-            self.nodes.append(_node("Identity", [f"t{place}"], name))
+            self.nodes.append(node("Identity", [f"t{place}"], name))
         _, height, width, channels = _ints(self.tensors[self.inputs[0]], 0)
-        self.nodes.insert(0, _node("Identity", ["input"], f"t{self.inputs[0]}"))
+        self.nodes.insert(0, node("Identity", ["input"], f"t{self.inputs[0]}"))
         graph = b"".join((
-            *(chunk(1, node) for node in self.nodes), chunk(2, b"tflite"),
-            *(chunk(5, tensor) for tensor in self.constants.values()),
+            *(chunk(1, one) for one in self.nodes), chunk(2, b"tflite"),
+            *(chunk(5, one) for one in self.constants.values()),
             chunk(11, _value("input", ("n", channels, height, width))),
             *(chunk(12, _value(name, ("n", _ints(self.tensors[place], 0)[-1], 1, 1)))
               for place, name in zip(self.outputs, outputs, strict=True)),
@@ -91,7 +91,7 @@ class _Network:
 
     def _add(self, inputs: list[int], output: str, options: Any) -> bytes:
         _plain(options, 0)
-        return _node("Add", [f"t{place}" for place in inputs], output)
+        return node("Add", [f"t{place}" for place in inputs], output)
 
     def _convolution(self, inputs: list[int], output: str, options: Any) -> bytes:
         _plain(options, 3)
@@ -112,22 +112,22 @@ class _Network:
             f"t{inputs[0]}", self._constant(f"w{inputs[1]}", weights),
             self._constant(f"b{inputs[2]}", self._array(inputs[2])),
         ]  # fmt: skip
-        return _node("Conv", names, output, group=groups, **_steps(options))
+        return node("Conv", names, output, group=groups, **_steps(options))
 
     def _pool(self, inputs: list[int], output: str, options: Any) -> bytes:
         _plain(options, 5)
         size = [_number(options, field, kinds.Int32Flags) for field in (4, 3)]
-        return _node("MaxPool", [f"t{inputs[0]}"], output, kernel_shape=size, **_steps(options))
+        return node("MaxPool", [f"t{inputs[0]}"], output, kernel_shape=size, **_steps(options))
 
     def _flat(self, inputs: list[int], output: str, _: Any) -> bytes:
         shape = _ints(self.tensors[inputs[0]], 0)
         if shape[1:3] != [1, 1]:
             raise UnknownNetwork("only single pixels are reshaped: the planes are in another order here")
-        return _node("Identity", [f"t{inputs[0]}"], output)
+        return node("Identity", [f"t{inputs[0]}"], output)
 
     def _pad(self, inputs: list[int], output: str, _: Any) -> bytes:
         widths = self._array(inputs[1], INTS)[[0, 3, 1, 2]].T.ravel().astype(np.int64)
-        return _node("Pad", [f"t{inputs[0]}", self._constant(f"p{inputs[1]}", widths)], output)
+        return node("Pad", [f"t{inputs[0]}", self._constant(f"p{inputs[1]}", widths)], output)
 
     def _prelu(self, inputs: list[int], output: str, _: Any) -> bytes:
         """As (1 - slope) Relu(x) + slope x, the products as convolutions of each plane with one number.
@@ -135,11 +135,11 @@ class _Network:
         So it stays in the runtime's own order of planes: its PRelu takes three times as long.
         """
         x, slope = f"t{inputs[0]}", self._array(inputs[1]).reshape(-1, 1, 1, 1)
-        self.nodes.append(_node("Relu", [x], f"{output}.over"))
+        self.nodes.append(node("Relu", [x], f"{output}.over"))
         for name, of, weights in (("bent", f"{output}.over", 1 - slope), ("straight", x, slope)):
             kept = self._constant(f"{name}{inputs[1]}", weights)
-            self.nodes.append(_node("Conv", [of, kept], f"{output}.{name}", group=len(slope)))
-        return _node("Add", [f"{output}.bent", f"{output}.straight"], output)
+            self.nodes.append(node("Conv", [of, kept], f"{output}.{name}", group=len(slope)))
+        return node("Add", [f"{output}.bent", f"{output}.straight"], output)
 
     def _array(self, place: int, kind: int = FLOATS) -> NDArray[Any]:
         """The values of a constant tensor, in its own shape."""
@@ -153,9 +153,7 @@ class _Network:
 
     def _constant(self, name: str, values: NDArray[Any]) -> str:
         """Keep a constant as a TensorProto; its name."""
-        head = b"".join(number(1, size) for size in values.shape)
-        kind = number(2, 7 if values.dtype == np.int64 else 1)
-        self.constants[name] = head + kind + chunk(8, name.encode()) + chunk(9, values.tobytes())
+        self.constants[name] = tensor(name, values)
         return name
 
 
@@ -194,22 +192,6 @@ def _ints(table: Table, field: int) -> list[int]:
 
 
 # ---- writing protobuf ----
-
-
-def _node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> bytes:
-    """A NodeProto."""
-    names = b"".join(chunk(1, name.encode()) for name in inputs) + chunk(2, output.encode())
-    return names + chunk(4, kind.encode()) + b"".join(
-        chunk(5, chunk(1, name.encode()) + _attribute(value)) for name, value in attributes.items()
-    )  # fmt: skip
-
-
-def _attribute(value: int | str | list[int]) -> bytes:
-    if isinstance(value, int):
-        return number(3, value) + number(20, 2)
-    if isinstance(value, str):
-        return chunk(4, value.encode()) + number(20, 3)
-    return b"".join(number(8, one) for one in value) + number(20, 7)
 
 
 def _value(name: str, shape: Sequence[int | str]) -> bytes:

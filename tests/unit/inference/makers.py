@@ -15,6 +15,8 @@ import pikepdf
 import pillow_heif
 from PIL import Image
 
+from benchmarks.media import voice  # noqa: F401  (tests take it from here, as all made media)
+
 RATE = 44100
 
 
@@ -229,31 +231,6 @@ def png_of_size(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 1000)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
-"""Formants in Hz (Peterson & Barney 1952, men)."""
-
-
-def voice(seconds: float, seed: int = 1, rate: int = 16_000, pitch_hz: float = 110.0) -> np.ndarray:
-    """Babble that a voice detector takes for speech: vowels of a gliding pitch, four a second, float32."""
-    rng = np.random.default_rng(seed)
-    count, hop = int(seconds * rate), rate // 4
-    syllables = -(-count // hop) + 1
-    moments = np.arange(count) / hop
-    glide = np.interp(moments, np.arange(syllables), pitch_hz * rng.uniform(0.85, 1.2, syllables))
-    phase = 2 * np.pi * np.cumsum(glide) / rate
-    places = np.array(VOWELS)[rng.integers(0, len(VOWELS), syllables)]
-    formants = [np.interp(moments, np.arange(syllables), places[:, n]) for n in range(3)]
-    sound = np.zeros(count)
-    for k in range(1, min(60, int(rate / 2 / (pitch_hz * 1.25)))):
-        hertz = k * glide
-        gain = sum(w / (1 + ((hertz - f) / 70) ** 2) for f, w in zip(formants, (1, 0.5, 0.25), strict=True))
-        sound += (gain + 0.002) * np.sin(k * phase) / k**0.3
-    beat = np.clip(np.sin(np.pi * (moments % 1)) * 1.4, 0, 1) ** 0.7
-    hiss = rng.normal(0, 0.004, count)
-    sound = sound * beat * rng.uniform(0.6, 1, syllables)[moments.astype(int)]
-    return (0.3 * sound / np.abs(sound).max() + hiss).astype(np.float32)
 
 
 def wav(samples: np.ndarray, rate: int = 16_000, *, says: int | None = None) -> bytes:

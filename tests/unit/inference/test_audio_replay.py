@@ -78,6 +78,12 @@ class TestAnswers:
         assert all(s.llr is not None and s.channel == 0 for s in found.evidence.segments)
         assert found.interval.low <= found.p_fake <= found.interval.high
 
+    def test_the_picture_is_made_when_it_is_wanted(self, tmp_path: Path) -> None:
+        (picture,) = ask(tmp_path / "x.wav", wav(voice(6))).artifacts
+        assert (picture.name, picture.media_type) == ("replays-0-0.png", "image/png")
+        assert Path(picture.path).read_bytes()[:4] == b"\x89PNG"
+        assert ask(tmp_path / "x.wav", wav(voice(6)), visualize=False).artifacts == ()
+
     def test_played_again_scores_higher(self) -> None:
         model = load(str(FOLDER))
         near, again = (

@@ -220,6 +220,7 @@ def test_truncated_sound_and_video(tmp_path: Path) -> None:
     wave = makers.sound(tmp_path / "x.wav", "pcm_s16le", makers.noise(4)).read_bytes()
     cut = facts(put(tmp_path / "cut.wav", wave[: len(wave) // 2]))
     assert cut.duration_s == pytest.approx(2, abs=0.2)
+    assert cut.warnings == ("truncated",)
     mp3 = makers.sound(tmp_path / "x.mp3", "libmp3lame", makers.noise(4)).read_bytes()
     assert "truncated" in facts(put(tmp_path / "cut.mp3", mp3[: len(mp3) // 2])).warnings
     front = {"movflags": "faststart"}
@@ -227,6 +228,18 @@ def test_truncated_sound_and_video(tmp_path: Path) -> None:
     assert "truncated" in facts(put(tmp_path / "cut.mp4", film[: len(film) * 2 // 3])).warnings
     plain = makers.video(tmp_path / "y.mp4", "mpeg4", seconds=4).read_bytes()  # its index is at the end
     assert refusal(put(tmp_path / "cut2.mp4", plain[: len(plain) // 2])) == "unreadable_media"
+
+
+@pytest.mark.parametrize(
+    ("says", "more", "told"),
+    [(None, b"", ()), (None, b"LIST\4\0\0\0abcd", ()), (10**9, b"", ("truncated",)),
+     (40_000, b"", ("wrong_length",)), (0, b"", ("unknown_length",)), (2**32 - 1, b"", ("unknown_length",))],
+)  # fmt: skip
+def test_what_the_header_of_a_wav_says(
+    tmp_path: Path, says: int | None, more: bytes, told: tuple[str, ...]
+) -> None:
+    body = makers.wav(makers.voice(2), says=says) + more
+    assert facts(put(tmp_path / "x.wav", body)).warnings == told
 
 
 def test_truncated_document(tmp_path: Path) -> None:

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from bonafide.model import MediaFacts, Operation, Options, Outcome, Window, WorkItem
 from bonafide_inference.inspect import inspect
-from bonafide_inference.models import ModelError
+from bonafide_inference.models import ModelError, bundled, session
 from bonafide_inference.piece import Piece
 from bonafide_inference.soundstats import Meter
 from bonafide_inference.speech import RATE_HZ, Limits, Speech
-from bonafide_inference.vad import FRAME, Vad, _session, stretches
+from bonafide_inference.vad import _FILE, _SHA256, FRAME, Vad, _session, stretches
 
 from benchmarks import speech_gates
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice, wav
+from training.speech_material import heard as as_heard
 
 VOICE = voice(6)
 ASKS = Limits()
@@ -70,6 +71,16 @@ class TestWhatIsHeard:
         expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(heard.samples.size) / RATE_HZ)
         middle = slice(4000, 28_000)
         assert np.abs(heard.samples[middle] - expected[middle]).max() < 0.01
+
+    @pytest.mark.parametrize(
+        ("codec", "step"), [("pcm_u8", 2**-7), ("pcm_s16le", 2**-15), ("pcm_s24le", 2**-23),
+                            ("pcm_s32le", 2**-31), ("pcm_f32le", 0), ("pcm_f64le", 0), ("flac", 2**-15)],
+    )  # fmt: skip
+    def test_samples_are_as_stored(self, tmp_path: Path, codec: str, step: float) -> None:
+        kind = "flac" if codec == "flac" else "wav"
+        heard = listen(makers.sound(tmp_path / f"x.{kind}", codec, VOICE, RATE_HZ))
+        assert heard.samples.size == VOICE.size
+        assert np.abs(heard.samples - (VOICE - VOICE.mean())).max() <= step + 2**-15
 
     def test_decoded_once(self, tmp_path: Path) -> None:
         (tmp_path / "x").write_bytes(wav(VOICE))
@@ -277,15 +288,15 @@ class TestNoise:
 
 
 def test_the_benchmark_of_the_gates_hears_what_the_front_end_hears(tmp_path: Path) -> None:
-    mine, own = speech_gates.heard(VOICE), listen(tmp_path / "x", wav(VOICE))
+    mine, own = as_heard(VOICE), listen(tmp_path / "x", wav(VOICE))
     assert (mine.segments, mine.gate()) == (own.segments, own.gate())
     assert mine.stats.snr_db == pytest.approx(own.stats.snr_db, abs=0.1)
     versions = list(speech_gates.spoilt(VOICE, np.random.default_rng(1)))
     assert {gate for gate, _, _ in versions} == set(speech_gates.GATES)
     worst = {gate: sound for gate, _, sound in versions}
-    assert speech_gates.heard(worst["clipped"]).stats.clipped_share > 0.05
-    assert speech_gates.heard(worst["low_snr"]).stats.snr_db < mine.stats.snr_db
-    assert speech_gates.heard(worst["narrow_band"]).stats.bandwidth_hz < mine.stats.bandwidth_hz
+    assert as_heard(worst["clipped"]).stats.clipped_share > 0.05
+    assert as_heard(worst["low_snr"]).stats.snr_db < mine.stats.snr_db
+    assert as_heard(worst["narrow_band"]).stats.bandwidth_hz < mine.stats.bandwidth_hz
 
 
 class TestVoiceDetector:
@@ -294,6 +305,14 @@ class TestVoiceDetector:
         parts = Vad()
         pieces = [parts.feed(frames[a:b]) for a, b in ((0, 1), (1, 50), (50, 50), (50, len(frames)))]
         assert np.allclose(np.concatenate(pieces), Vad().feed(frames), atol=1e-5)
+
+    def test_products_of_matrices_say_what_the_file_says(self) -> None:
+        frames = np.pad(VOICE[: VOICE.size // FRAME * FRAME].reshape(-1, FRAME), ((0, 0), (64, 0)))
+        given = {"input": frames, "h": np.zeros((1, 1, 128), "f4"), "c": np.zeros((1, 1, 128), "f4")}
+        plain = session("plain", bundled("silero-vad", "silero_vad", _FILE, _SHA256), 1)
+        for ours, theirs in zip(_session().run(None, given), plain.run(None, given), strict=True):
+            assert ours.shape == theirs.shape
+            assert np.allclose(ours, theirs, atol=1e-4)
 
     def test_stretches(self) -> None:
         told = np.repeat(np.array([0.0, 0.9, 0.1, 0.8, 0.0, 0.9, 0.0], "f4"), [10, 20, 5, 20, 40, 4, 10])

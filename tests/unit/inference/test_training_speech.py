@@ -13,7 +13,10 @@ from bonafide_inference.models import load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import speech as bench
+from benchmarks import speech as whole
+from benchmarks import speech_speed
+from benchmarks import speech_voices as bench
+from benchmarks.report import Asked
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
 from training import calibrate, channels, speech_figures, train
@@ -203,13 +206,34 @@ class TestBenchmark:
 
     def test_an_accused_source_fails_the_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         guilty = self.scored([9.0, 9.0] * 6, [""] * 12)
-        assert not bench.verdicts(self.model, guilty)
+        found = {one.what: one.held for one in bench.verdicts(self.model, guilty)}
+        assert not found["voices: worst genuine source called fake"]
         assert "worst source of genuine speech 1.000" in capsys.readouterr().out
 
     def test_needs_material(self, tmp_path: Path) -> None:
         with pytest.raises(SystemExit) as caught:
-            bench.main(["--data", str(tmp_path)])
+            whole.main(["--data", str(tmp_path)])
         assert caught.value.code == 2
+
+    @pytest.mark.parametrize(("found", "status"), [(19.0, 0), (21.0, 1)])
+    def test_says_what_was_missed(
+        self, found: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        (tmp_path / "SOURCES.csv").write_text("path,release\n")
+        asked = [Asked("ms a window", found, 20), Asked("AUC", 0.9, 0.8, most=False)]
+        monkeypatch.setattr(speech_speed, "measure", lambda get: ([], asked))
+        arguments = ["--data", str(tmp_path), "--cache", str(tmp_path / "kept"), "--parts", "speed"]
+        assert whole.main(arguments) == status
+        told = capsys.readouterr().out
+        assert ("missed: ms a window" if status else "missed: nothing") in told
+
+    def test_what_was_measured_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(speech_speed, "_file", lambda *_: pytest.fail("measured again"))
+        kept = {"front": 8.0, "peak_mb": 250.0} | dict.fromkeys(speech_speed.OPERATIONS, 15.0)
+        tables, asked = speech_speed.measure(lambda name, make: kept)
+        assert len(tables[0].rows) == 9
+        assert all(one.held for one in asked)
 
 
 class TestNetwork:

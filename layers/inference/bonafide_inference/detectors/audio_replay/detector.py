@@ -9,6 +9,7 @@ from bonafide.model import Evidence, Finding, MediaFacts, Operation, Outcome, Se
 from bonafide_inference.detectors.audio_replay.features import NAMES, measure
 from bonafide_inference.models import LoadedModel, ModelError, load
 from bonafide_inference.registry import Job
+from bonafide_inference.soundplot import plotted
 from bonafide_inference.speech import Limits, Speech, SpeechWindow
 from numpy.typing import NDArray
 
@@ -55,9 +56,11 @@ class AudioReplay:
         )  # fmt: skip
         values = speech.values() | {"raw_score": round(float(raw.mean()), 4), "windows": len(windows)}
         values |= {n: round(float(x), 3) for n, x in zip(NAMES, np.median(rows, axis=0), strict=True)}
+        heard = [(s.start_s, s.end_s) for s in segments if (s.llr or 0.0) > 0]
         return Finding(
             operation=Operation.AUDIO_REPLAY, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
             interval=found.interval, evidence=Evidence(segments=segments, values=values),
+            artifacts=plotted(job, speech, segments, heard, "replays", "Played by a loudspeaker"),
             channel=speech.channel, detail="Learnt from simulated loudspeakers and rooms only.",
         )  # fmt: skip
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from bonafide.model import (
-    Artifact,
     Evidence,
     Finding,
     Flag,
@@ -23,7 +21,7 @@ from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEG
 from bonafide_inference.detectors.audio_splice.framegrid import GridWatch, Jump
 from bonafide_inference.models import LoadedModel, ModelError, load
 from bonafide_inference.registry import Job
-from bonafide_inference.soundplot import sound_plot
+from bonafide_inference.soundplot import plotted
 from bonafide_inference.speech import RATE_HZ, Limits, Speech
 from numpy.typing import NDArray
 
@@ -74,7 +72,8 @@ class AudioSplice:
             operation=Operation.AUDIO_SPLICE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
             interval=found.interval,
             evidence=Evidence(segments=segments, values=values, flags=_flags(watch.jumps())),
-            artifacts=_picture(job, speech, segments, suspicious), channel=speech.channel,
+            artifacts=plotted(job, speech, segments, suspicious, "cuts", "Possible cuts"),
+            channel=speech.channel,
         )  # fmt: skip
 
 
@@ -176,16 +175,3 @@ def _segments(
         )
         for start, llr in zip(starts, llrs, strict=True)
     )  # fmt: skip
-
-
-def _picture(
-    job: Job, speech: Speech, segments: Sequence[Segment], suspicious: Sequence[tuple[float, float]]
-) -> tuple[Artifact, ...]:
-    if not job.options.visualize or not segments:
-        return ()
-    channel = "" if speech.channel is None else f" of channel {speech.channel}"
-    start = round(1000 * speech.start_s)
-    name, title = f"cuts-{speech.channel or 0}-{start}.png", f"Possible cuts{channel}"
-    path = os.path.join(job.workdir, name)
-    sound_plot(speech, segments, suspicious, title).save(path, "PNG")
-    return (Artifact(name=name, media_type="image/png", title=title, path=path),)

@@ -8,11 +8,14 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from bonafide_inference.spectra import power
 from numpy.typing import NDArray
 
 __all__ = ["HOP_S", "NAMES", "SEGMENT_S", "measure"]
@@ -31,6 +34,8 @@ EDGE = 5
 """Segments at either end where the hum's phase is unknown: a mirror image turns it."""
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = (1, 2, 3, 4, 6)
+BESIDE_HZ = (-9, -6, 0, 6, 9)
+"""A line and what it must stand out from."""
 EDGES = np.array([2, 4, 6, 8, 11, 14, 18, 22, 27, 33, 40, 48, 57, 67, 79, 93, 109, 128, 150, 175, 205, 257])
 FINE_EDGES = np.array([1, 4, 8, 13, 19, 26, 34, 49])
 
@@ -107,8 +112,7 @@ def _chunk(sound: Array, count: int) -> Array:
         np.lib.stride_tricks.sliding_window_view(level, CONTEXT, axis=0)[starts + shift]
         for shift in (-3, CONTEXT + PER_SEGMENT)
     ]
-    half = CONTEXT // 2
-    table = _contexts(sides[0][..., half:], sides[1][..., :half]) | _far(*sides)
+    table = _contexts(*sides)
     table |= _near(level, count) | _steps(sound, count) | _hum(sound, count)
     table["contrast"] = table["floor_shape"] - table["floor_own"]
     empty = np.zeros(count, np.float32)
@@ -118,23 +122,9 @@ def _chunk(sound: Array, count: int) -> Array:
 def _bands(sound: Array) -> Array:
     """Log10 power, (frames, bands): frames of 32 ms every 12.5 ms, 21 bands that widen with frequency."""
     frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
-    window = np.hanning(FRAME).astype(np.float32)
-    power = np.abs(np.fft.rfft(frames * window, axis=1).astype(np.complex64)) ** 2
-    bands = np.add.reduceat(power, EDGES[:-1], axis=1) / np.diff(EDGES).astype(np.float32)
+    spectra = power(frames, np.hanning(FRAME).astype(np.float32))
+    bands = np.add.reduceat(spectra, EDGES[:-1], axis=1) / np.diff(EDGES).astype(np.float32)
     return np.asarray(np.log10(bands / FRAME + 1e-8), np.float32)
-
-
-def _far(before: Array, after: Array) -> dict[str, Array]:
-    """What differs between two seconds before and two after; each (segments, bands, frames)."""
-    floors, louds = [_floor(side) for side in (before, after)], [_loud(side) for side in (before, after)]
-    half = CONTEXT // 2
-    own = [_shape(_floor(side[..., half:]) - _floor(side[..., :half])) for side in (before, after)]
-    floor = floors[1] - floors[0]
-    return {
-        "far_floor_shape": _shape(floor), "far_floor_high": np.abs(floor[:, 14:]).mean(1),
-        "far_floor_level": np.abs(floor.mean(1)), "far_mean_shape": _shape(_middle(after) - _middle(before)),
-        "far_loud_shape": _shape(louds[1] - louds[0]), "far_own": np.maximum(*own),
-    }  # fmt: skip
 
 
 def _near(level: Array, count: int) -> dict[str, Array]:
@@ -142,7 +132,7 @@ def _near(level: Array, count: int) -> dict[str, Array]:
     views = np.lib.stride_tricks.sliding_window_view(level, NEAR, axis=0)
     first = CONTEXT + 6 - NEAR - 2
     views = views[first : first + (count - 1) * STEP + PER_SEGMENT + NEAR + 3]
-    floors = np.partition(views, 2, axis=-1)[..., 2]
+    floors = np.sort(views, axis=-1)[..., 2]
     means, variances = views.mean(-1), views.var(-1)
     floor, mean = (np.abs(x[NEAR + 3 :] - x[: -NEAR - 3]) for x in (floors, means))
     noise = np.sqrt(variances[NEAR + 3 :] + variances[: -NEAR - 3] + np.float32(0.05))
@@ -156,40 +146,65 @@ def _near(level: Array, count: int) -> dict[str, Array]:
     }
 
 
+@dataclass(frozen=True)
+class _Side:
+    """Floor, mean and loud level of stretches of sound, each (segments, bands)."""
+
+    floor: Array
+    mean: Array
+    loud: Array
+
+    @classmethod
+    def of(cls, levels: Array) -> _Side:
+        """Of (segments, bands, frames)."""
+        size = levels.shape[-1]
+        floor, loud = size // 10, size + -size // 12
+        kept = np.sort(levels, axis=-1)
+        return cls(kept[..., floor], levels.mean(axis=-1), kept[..., loud])
+
+
 def _contexts(before: Array, after: Array) -> dict[str, Array]:
-    """What differs between the second before and the second after; each (segments, bands, frames)."""
-    half = before.shape[-1] // 2
-    floors, means, louds = (
-        [pick(side) for side in (before, after, before[..., :half], before[..., half:],
-                                 after[..., :half], after[..., half:])]
-        for pick in (_floor, _middle, _loud)
-    )  # fmt: skip
-    floor, mean, loud = (sides[1] - sides[0] for sides in (floors, means, louds))
-    own = [np.maximum(_shape(s[3] - s[2]), _shape(s[5] - s[4])) for s in (floors, louds)]
-    decays = [np.quantile(np.diff(side[..., ::3].mean(1), axis=-1), 0.1, axis=-1) for side in (before, after)]
-    reach = [(side > side.max(axis=1, keepdims=True) - 4.5).sum(axis=1) for side in louds[:2]]
-    spreads = louds[1] - floors[1] - louds[0] + floors[0]
-    return {
-        "floor_shape": np.abs(floor).mean(1), "floor_level": np.abs(floor.mean(1)),
-        "floor_most": np.abs(floor).max(1), "floor_high": np.abs(floor[:, 14:]).mean(1), "floor_own": own[0],
-        "mean_shape": _shape(mean), "mean_high": np.abs(mean[:, 17:].mean(1) - mean[:, 6:14].mean(1)),
-        "loud_shape": _shape(loud), "loud_high": np.abs(loud[:, 17:].mean(1) - loud[:, 6:14].mean(1)),
-        "loud_own": own[1], "spread_shape": np.abs(spreads).mean(1),
-        "decay_change": np.abs(decays[1] - decays[0]), "band_edge": np.abs(reach[1] - reach[0]) / 4,
-        "quiet": np.minimum(floors[0], floors[1]).mean(1) - np.maximum(louds[0], louds[1]).mean(1),
+    """What differs between two seconds before and two after, and one and one; (segments, bands, frames)."""
+    half, quarter = CONTEXT // 2, CONTEXT // 4
+    far = [_Side.of(side) for side in (before, after)]
+    near, other = (
+        [_Side.of(side) for side in (before[..., first], after[..., second])]
+        for first, second in ((slice(half, None), slice(half)), (slice(half), slice(half, None)))
+    )
+    parts = [
+        [_Side.of(side[..., begin : begin + quarter]) for begin in (first, first + quarter)]
+        for side, first in ((before, half), (after, 0))
+    ]
+    floor, mean, loud = (getattr(far[1], name) - getattr(far[0], name) for name in ("floor", "mean", "loud"))
+    own = [_shape(near[0].floor - other[0].floor), _shape(other[1].floor - near[1].floor)]
+    return _differences(near, parts, before[..., half:], after[..., :half]) | {
+        "far_floor_shape": _shape(floor), "far_floor_high": np.abs(floor[:, 14:]).mean(1),
+        "far_floor_level": np.abs(floor.mean(1)), "far_mean_shape": _shape(mean),
+        "far_loud_shape": _shape(loud), "far_own": np.maximum(*own),
     }  # fmt: skip
 
 
-def _floor(side: Array) -> Array:
-    return np.asarray(np.partition(side, side.shape[-1] // 10, axis=-1)[..., side.shape[-1] // 10])
-
-
-def _loud(side: Array) -> Array:
-    return np.asarray(np.partition(side, -side.shape[-1] // 12, axis=-1)[..., -side.shape[-1] // 12])
-
-
-def _middle(side: Array) -> Array:
-    return np.asarray(side.mean(axis=-1))
+def _differences(
+    near: Sequence[_Side], parts: Sequence[Sequence[_Side]], before: Array, after: Array
+) -> dict[str, Array]:
+    """What differs between the second before and the second after; ``parts`` are the halves of each."""
+    floors, louds = [side.floor for side in near], [side.loud for side in near]
+    floor, loud, mean = floors[1] - floors[0], louds[1] - louds[0], near[1].mean - near[0].mean
+    floor_own = np.maximum(*(_shape(two.floor - one.floor) for one, two in parts))
+    loud_own = np.maximum(*(_shape(two.loud - one.loud) for one, two in parts))
+    decays = [np.quantile(np.diff(side[..., ::3].mean(1), axis=-1), 0.1, axis=-1) for side in (before, after)]
+    reach = [(side > side.max(axis=1, keepdims=True) - 4.5).sum(axis=1) for side in louds]
+    spreads = louds[1] - floors[1] - louds[0] + floors[0]
+    return {
+        "floor_shape": np.abs(floor).mean(1), "floor_level": np.abs(floor.mean(1)),
+        "floor_most": np.abs(floor).max(1), "floor_high": np.abs(floor[:, 14:]).mean(1),
+        "floor_own": floor_own, "mean_shape": _shape(mean),
+        "mean_high": np.abs(mean[:, 17:].mean(1) - mean[:, 6:14].mean(1)), "loud_shape": _shape(loud),
+        "loud_high": np.abs(loud[:, 17:].mean(1) - loud[:, 6:14].mean(1)), "loud_own": loud_own,
+        "spread_shape": np.abs(spreads).mean(1), "decay_change": np.abs(decays[1] - decays[0]),
+        "band_edge": np.abs(reach[1] - reach[0]) / 4,
+        "quiet": np.minimum(*floors).mean(1) - np.maximum(*louds).mean(1),
+    }  # fmt: skip
 
 
 def _shape(change: Array) -> Array:
@@ -202,21 +217,29 @@ def _steps(sound: Array, count: int) -> dict[str, Array]:
     begin = (CONTEXT + 6) * HOP
     body = sound[begin - FINE_STEP * 4 : begin + (count - 1) * STEP * HOP + PER_SEGMENT * HOP + FINE_STEP * 4]
     frames = np.lib.stride_tricks.sliding_window_view(body, FINE)[::FINE_HOP]
-    power = (
-        np.abs(np.fft.rfft(frames * np.hanning(FINE).astype(np.float32), axis=1).astype(np.complex64)) ** 2
-    )
-    level = np.log10(np.add.reduceat(power, FINE_EDGES[:-1], axis=1) / FINE + 1e-6)
-    change = level[4:] - level[:-4]
-    mean, least, most = change.mean(1), np.quantile(change, 0.2, axis=1), np.quantile(change, 0.8, axis=1)
+    spectra = power(frames, np.hanning(FINE).astype(np.float32))
+    level = np.log10(np.add.reduceat(spectra, FINE_EDGES[:-1], axis=1) / FINE + 1e-6)
+    change = np.sort(level[4:] - level[:-4], axis=1)
+    mean, least, most = change.mean(1), _sorted_quantile(change, 0.2), _sorted_quantile(change, 0.8)
     jerk = np.abs(np.diff(body, 4))
     jerk = jerk[: jerk.size // 16 * 16].reshape(-1, 16).max(1) + np.float32(1e-4)
-    around = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(jerk, 8, "symmetric"), 17), axis=1)
+    views = np.lib.stride_tricks.sliding_window_view(np.pad(jerk, 8, "symmetric"), 17)
+    around = np.partition(views, 8, axis=1)[:, 8]
     clicks = np.log10(jerk / around)
     return {
         "rise": _within(mean, FINE_HOP, count), "rise_all": _within(least, FINE_HOP, count),
         "fall": _within(-mean, FINE_HOP, count), "fall_all": _within(-most, FINE_HOP, count),
         "click": _within(clicks, 16, count),
     }  # fmt: skip
+
+
+def _sorted_quantile(values: Array, q: float) -> Array:
+    """Of each row, which is sorted."""
+    place = q * (values.shape[1] - 1)
+    first = int(place)
+    return np.asarray(
+        values[:, first] + (values[:, first + 1] - values[:, first]) * np.float32(place - first)
+    )
 
 
 def _within(values: Array, hop: int, count: int) -> Array:
@@ -233,16 +256,17 @@ def _hum(sound: Array, count: int) -> dict[str, Array]:
     the turn that the mains' own deviation makes everywhere is taken off.
     """
     low = sound[: sound.size // 16 * 16].reshape(-1, 16).mean(1)
-    size, window = 1000, np.hanning(1000)
+    size = 1000
     starts = np.arange(count) * STEP * HOP // 16 + (CONTEXT + 6) * HOP // 16 - size
-    moments = np.arange(low.size) / 1000
     views = np.lib.stride_tricks.sliding_window_view(low, size)
-    sides = [np.minimum(starts + shift, len(views) - 1) for shift in (0, size + 400)]
+    moments = [np.minimum(starts + shift, len(views) - 1) for shift in (0, size + 400)]
+    sides = [(views[begun] @ _tones()).view(np.complex64).reshape(count, -1, 5) for begun in moments]
     best: tuple[NDArray[Any], NDArray[Any]] | None = None
-    for mains in MAINS_HZ:
+    for first, mains in enumerate(MAINS_HZ):
         turn, weight = np.zeros(count), np.full(count, 1e-6)
-        for harmonic in HARMONICS:
-            turned, heard = _line(views, sides, moments, mains * harmonic, window)
+        for place, harmonic in enumerate(HARMONICS):
+            bins = [side[:, first * len(HARMONICS) + place] for side in sides]
+            turned, heard = _line(bins, [begun / 1000 for begun in moments], mains * harmonic)
             turn += heard * turned
             weight += heard
         if best is None or weight.sum() > best[1].sum():
@@ -251,16 +275,21 @@ def _hum(sound: Array, count: int) -> dict[str, Array]:
     return {"hum_turn": best[0] * np.minimum(1, best[1] * 3), "hum_level": best[1]}
 
 
+@lru_cache(maxsize=1)
+def _tones() -> Array:
+    """(1000, 2 x 50): real and imaginary parts of each line and its neighbours, a second at 1 kHz."""
+    hertz = np.array([mains * harmonic for mains in MAINS_HZ for harmonic in HARMONICS])
+    tones = np.exp(-2j * np.pi * np.outer(np.arange(1000) / 1000, np.add.outer(hertz, BESIDE_HZ).ravel()))
+    return np.asarray((tones * np.hanning(1000)[:, None]).astype(np.complex64).view(np.float32))
+
+
 def _line(
-    views: Array, sides: list[NDArray[np.int64]], moments: NDArray[Any], hertz: float, window: NDArray[Any]
+    sides: list[NDArray[Any]], moments: list[NDArray[Any]], hertz: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """(1 - cos of the turn, how audible 0..1) of one spectral line, a value a segment."""
-    k = np.arange(window.size) / 1000
-    tones = [np.exp(-2j * np.pi * (hertz + shift) * k) * window for shift in (-9, -6, 0, 6, 9)]
     found = []
-    for side in sides:
-        bins = views[side] @ np.array(tones).T.astype(np.complex64)
-        line = bins[:, 2] * np.exp(-2j * np.pi * hertz * moments[side])
+    for bins, seconds in zip(sides, moments, strict=True):
+        line = bins[:, 2] * np.exp(-2j * np.pi * hertz * seconds)
         others = np.maximum(np.abs(bins[:, [0, 1, 3, 4]]).max(1), 1e-4)
         found.append((line, np.abs(line) / others))
     heard = np.clip(np.log10(np.minimum(found[0][1], found[1][1]) + 1e-6) / 1.0, 0, 1)

@@ -129,14 +129,16 @@ def _moves(sound: Array) -> bool:
 def _begins(sound: Array, shape: str) -> int | None:
     """Where the grid begins within a frame's length of the start of the sound, if there is one."""
     views = np.lib.stride_tricks.sliding_window_view(sound, 2 * HOP)
-    sizes = np.stack([np.abs(mdct(views[k * HOP : (k + 1) * HOP], shape)) for k in range(0, FRAMES, 2)])
+    sizes = [np.abs(mdct(views[k * HOP : (k + 1) * HOP], shape)) for k in range(0, FRAMES, 2)]
+    loud = np.sqrt([np.einsum("nk,nk->k", size, size) / HOP for size in sizes])
     best, place = 0.0, None
     for level in LEVELS:
-        content = np.sqrt((sizes**2).mean(axis=1)) > CONTENT * level
+        content = loud > CONTENT * level
         if content.sum() < LEAST:
             continue
+        limits = np.where(content, level, -1).astype(np.float32)
         counts = np.sum(
-            [((size < level) & keep).sum(axis=1) for size, keep in zip(sizes, content, strict=True)], 0
+            [np.count_nonzero(size < limit, axis=1) for size, limit in zip(sizes, limits, strict=True)], 0
         )
         middle = float(np.median(counts))
         spread = max(1.4826 * float(np.median(np.abs(counts - middle))), float(np.sqrt(middle)), 1.0)
