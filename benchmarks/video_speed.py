@@ -9,6 +9,7 @@ core each.
 
 from __future__ import annotations
 
+import compileall
 import importlib
 import json
 import subprocess
@@ -26,6 +27,7 @@ import numpy as np
 from bonafide.cost import PRICES
 from bonafide.model import MediaFacts, Operation, Options, WorkItem
 from bonafide.plan import catalogue, plan
+from bonafide_inference import runner
 from bonafide_inference.inspect import inspect
 from numpy.typing import NDArray
 from PIL import Image
@@ -61,6 +63,7 @@ def speed(data: Path, cache: Path, kept: Kept, windows: int) -> bool:
         ("clip", "windows", "frames", "decode s", "decode fps", "ours s", "ours fps", "ratio",
          "clock s", "peak MB", "$ per 1000", *(f"wall {n} s" for n in FAN_OUT)),
     )  # fmt: skip
+    compileall.compile_dir(Path(runner.__file__).parent, quiet=1)  # as the image does
     ratios = []
     for what, folder in (("no face", None), ("a face", data / FACE)):
         clip = _encoded(cache / f"{what.replace(' ', '-')}.mp4", folder)

@@ -23,8 +23,8 @@ def number(field: int, value: int) -> bytes:
     return _varint(field << 3) + _varint(value)
 
 
-def records(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Records of a message: (field, the whole record, its value; of a number its varint).
+def records(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """Records of a message, uncopied: (field, the whole record, its value; of a number its varint).
 
     Raises
     ------
@@ -61,7 +61,7 @@ def _varint(value: int) -> bytes:
     return bytes((*found, value))
 
 
-def _read(message: bytes, place: int) -> tuple[int, int]:
+def _read(message: memoryview, place: int) -> tuple[int, int]:
     """The number at ``place``, and where it ends."""
     value = shift = 0
     while True:

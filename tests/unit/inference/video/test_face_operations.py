@@ -84,7 +84,7 @@ def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: P
     )
     assert track["raw"] == pytest.approx(values["raw_score"], abs=0.01)
     assert [frame.p_fake for frame in found.evidence.frames] == [None] * 6
-    assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.png"}
+    assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.jpg"}
     assert ask(talking, tmp_path, *THREE, visualize=False)["face_manipulation"].artifacts == ()
 
 
@@ -181,7 +181,7 @@ def test_faces_that_cannot_be_judged(tmp_path: Path, picture: np.ndarray, reason
 def test_ten_thousand_faces_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = seen(1)[0]
     crowd = [replace(one, box=(one.box[0], one.box[1], 110.0 + n / 1e4, 130.0)) for n in range(10_000)]
-    monkeypatch.setattr(faces, "find", lambda _rgb, _side=0: crowd)
+    monkeypatch.setattr(faces, "find_in", lambda *_: crowd)
     frames = [Frame(0, 0.0, face())]
     found = faces.follow(frames)
     said = calibrated(tmp_path, frames, found, [0.0] * 10_000, "image")

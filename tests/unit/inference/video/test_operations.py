@@ -101,7 +101,7 @@ def test_presentation_attack_of_a_video(talking: Path, tmp_path: Path) -> None:
     found = ask(talking, tmp_path)["presentation_attack"]
     assert found.outcome is Outcome.SCORED
     assert len(found.evidence.frames) == found.evidence.values["faces_judged"] == 6
-    assert {a.name for a in found.artifacts} == {"liveness-timeline.png", "liveness-frames.png"}
+    assert {a.name for a in found.artifacts} == {"liveness-timeline.png", "liveness-frames.jpg"}
     assert ask(talking, tmp_path, visualize=False)["presentation_attack"].artifacts == ()
 
 

@@ -184,4 +184,4 @@ def _pictures(
     ]
     return timeline_artifact(
         job, "liveness-timeline.png", "Screen or print, over time", [("p(attack)", points)], span
-    ) + sheet_artifact(job, "liveness-frames.png", "Most suspicious frames", sheet)
+    ) + sheet_artifact(job, "liveness-frames.jpg", "Most suspicious frames", sheet)
