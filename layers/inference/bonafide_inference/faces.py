@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,14 @@ class FacesFound:
     by_frame: tuple[tuple[Face, ...], ...]
     tracks: tuple[FaceTrack, ...]
     left_out: int
+    _assessed: dict[tuple[Any, ...], Quality] = field(default_factory=dict, repr=False, compare=False)
+
+    def quality(self, frames: Sequence[Frame], face: Face) -> Quality:
+        """What `assess` says of a face of these frames, asked once."""
+        key = (face.frame, face.box)
+        if key not in self._assessed:
+            self._assessed[key] = assess(frames[face.frame].rgb, face)
+        return self._assessed[key]
 
 
 def overlap(one: Face, other: Face) -> float:
