@@ -209,6 +209,15 @@ def test_synthetic_video_measures_and_abstains(talking: Path, tmp_path: Path) ->
     found = ask(talking, tmp_path, *THREE)["synthetic_video"]
     assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
     assert set(NAMES) <= set(found.evidence.values)
+    tree: Any = found.evidence.details["tree"]
+    (stretch,) = tree["children"]
+    assert (tree["type"], stretch["type"], stretch["until"]) == (
+        "video",
+        "stretch",
+        pytest.approx(2.95, abs=0.1),
+    )
+    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 6
+    assert {"score", "certainty", "conclusion", "timestamp"} <= set(stretch["children"][0])
 
 
 def test_residuals_know_noise_from_stillness() -> None:
@@ -322,6 +331,8 @@ def test_lips_with_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, movin
     if moving:
         assert abs(cast("float", found.evidence.values["offset_s"])) <= 0.12
         assert cast("float", found.evidence.values["correlation_in_sync"]) > 0.4
+        tree = cast("dict[str, Any]", found.evidence.details["tree"])
+        assert [track["children"][0]["type"] for track in tree["children"]] == ["face"]
         assert [artifact.name for artifact in found.artifacts] == ["lips-timeline.png"]
 
 
