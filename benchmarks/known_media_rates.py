@@ -236,7 +236,7 @@ def fingerprint(path: str) -> tuple[list[str], list[str]]:
     if not isinstance(facts, MediaFacts):
         return [], []
     item = WorkItem(id="video-0", detector="video", operations=("known_fake_search",))
-    frames = Piece(path, facts, item, Options()).frames(1.0, 320)
+    frames = Piece(path, facts, item, Options()).frames(1.0)
     kept = spread(scenes(frames, least=50, apart=16), 16)
     return [scene.pdq for scene in kept], [scene.mirrored for scene in kept]
 

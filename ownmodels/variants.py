@@ -109,16 +109,16 @@ def _video(path: str, name: str, target: str) -> None:
     A single encoder thread: with several, the pixels depend on the machine.
     """
     import av
-    from bonafide_inference.frames import upright
+    from bonafide_inference.frames import Scaler
 
     quality = name.removeprefix("h264_crf_") if name.startswith("h264_crf_") else "18"
     with av.open(path) as source, av.open(target, "w", format="mp4") as file:
         track = source.streams.video[0]
         track.thread_type = "AUTO"
-        aspect = float(track.sample_aspect_ratio or 1)
+        upright = Scaler(_FRAME_PIXELS, float(track.sample_aspect_ratio or 1))
         stream: Any = None
         for frame in source.decode(track):
-            rgb = _framed(upright(frame, _FRAME_PIXELS, aspect), name)
+            rgb = _framed(upright(frame), name)
             if stream is None:
                 options = {"crf": quality, "preset": "veryfast", "threads": "1"}
                 stream = file.add_stream("libx264", rate=track.average_rate or 25, options=options)

@@ -37,8 +37,9 @@ TASKS: Mapping[str, str] = {
 """What a cell may be asked to run: name → ``module:function``; the function maps a dict to a JSON value."""
 
 PRELOAD: tuple[str, ...] = (
-    "numpy", "numpy.fft", "av", "PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "PIL.JpegImagePlugin",
-    "PIL.PngImagePlugin", "pikepdf", "bonafide_inference.probe", "bonafide_inference.runner",
+    "numpy", "numpy.fft", "numpy.ma", "av", "PIL.Image", "PIL.ImageDraw", "PIL.ImageFont",
+    "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "pikepdf", "bonafide_inference.probe",
+    "bonafide_inference.recordings", "bonafide_inference.runner",
 )  # fmt: skip
 """Imported once by the zygote, so that a fork finds them warm."""
 

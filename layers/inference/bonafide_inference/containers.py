@@ -6,12 +6,13 @@ another file or a URL.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import av
 from av.stream import Disposition
 
-__all__ = ["describe", "encoders", "open_container", "real_streams"]
+__all__ = ["Said", "describe", "encoders", "open_container", "real_streams", "said"]
 
 DEMUXERS = {
     "mov": "mov,mp4,m4a,3gp,3g2,mj2",
@@ -112,6 +113,29 @@ def describe(stream: Any) -> dict[str, Any]:
 def _codec(context: Any) -> str:
     """The format's name, not that of the decoder at hand (mp3, not mp3float)."""
     return str(context.codec.canonical_name) if context else "unknown"
+
+
+MOST_TAGS = 80
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a container says of itself: ``tags`` (where, key, value), ``writers`` (where, name)."""
+
+    tags: tuple[tuple[str, str, str], ...] = ()
+    writers: tuple[tuple[str, str], ...] = ()
+
+
+def said(container: Any) -> Said:
+    """The tags of a container and its tracks, `MOST_TAGS` of each at most."""
+    places = [("container", container.metadata)]
+    places += [(f"track {stream.index}", stream.metadata) for stream in container.streams]
+    tags = [
+        (where, str(key)[:80], str(value)[:20_000])
+        for where, pairs in places
+        for key, value in list(pairs.items())[:MOST_TAGS]
+    ]
+    return Said(tuple(tags), tuple(encoders(container)))
 
 
 def encoders(container: Any) -> list[tuple[str, str]]:

@@ -112,7 +112,7 @@ class Mesh:
 
 
 @lru_cache(maxsize=2)
-def _session(name: str, sha256: str, outputs: tuple[str, str]) -> Any:
+def _session(name: str, sha256: str, outputs: tuple[str | None, ...]) -> Any:
     """The session of one of the wheel's files.
 
     Raises
@@ -156,8 +156,8 @@ def eye_opening(rgb: NDArray[np.uint8], found: Mesh) -> float:
     picture = turned(rgb, *roi.placed(EYE_SIDE), EYE_SIDE)
     if better:  # the network was made for the other eye; height over width is the same in a mirror
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    network = _session("iris_landmark.tflite", EYE_SHA256, ("eye", "iris"))
-    lids = network.run(["eye"], {"input": _tensor(picture)})[0].reshape(-1, 3)[:LIDS, :2]
+    network = _session("iris_landmark.tflite", EYE_SHA256, ("eye", None))
+    lids = network.run(None, {"input": _tensor(picture)})[0].reshape(-1, 3)[:LIDS, :2]
     wide, tall = np.ptp(lids, axis=0)
     return float(tall / max(wide, 1.0))
 

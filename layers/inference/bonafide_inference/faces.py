@@ -13,14 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bonafide_inference.centerface import FRAME_SIDE, PICTURE_SIDE, Face, find, overlaps
+from bonafide_inference.centerface import FRAME_SIDE, PICTURE_SIDE, Face, find, find_in, overlaps
 from bonafide_inference.facemesh import Mesh, Roi, mesh, turned
-from bonafide_inference.frames import Burst, Frame
+from bonafide_inference.frames import SMALL_SIDE, Burst, Frame
 
 __all__ = [
     "PICTURE_SIDE", "Face", "FaceTrack", "FacesFound", "Quality", "aligned", "assess", "crop", "find",
@@ -32,6 +33,9 @@ NEAR_S = 0.6
 MAX_FACES = 50
 """Faces kept of one frame, the largest; how many were left out is counted."""
 MAX_TRACKS = 100
+LARGE, QUICK_SIDE, FULL_EVERY = 0.2, 192, 4
+"""While all faces are at least this share of the frame's longer side they are looked for at so many pixels
+(a third of the time); if there are not as many, and in every fourth frame, at the full size."""
 GAP_S = 2.0
 """A face that is not seen for longer begins a new track."""
 
@@ -96,6 +100,14 @@ class FacesFound:
     by_frame: tuple[tuple[Face, ...], ...]
     tracks: tuple[FaceTrack, ...]
     left_out: int
+    _assessed: dict[tuple[Any, ...], Quality] = field(default_factory=dict, repr=False, compare=False)
+
+    def quality(self, frames: Sequence[Frame], face: Face) -> Quality:
+        """What `assess` says of a face of these frames, asked once."""
+        key = (face.frame, face.box)
+        if key not in self._assessed:
+            self._assessed[key] = assess(frames[face.frame].rgb, face)
+        return self._assessed[key]
 
 
 def overlap(one: Face, other: Face) -> float:
@@ -120,11 +132,12 @@ class _Open:
 def follow(frames: Sequence[Frame], side: int = FRAME_SIDE) -> FacesFound:
     """Find the faces of every frame and join them to tracks by place and appearance."""
     tracks: list[_Open] = []
-    by_frame, left_out = [], 0
+    by_frame: list[tuple[Face, ...]] = []
+    left_out = 0
     for place, frame in enumerate(frames):
         found = [
             replace(face, frame=place, index=frame.index, time_s=frame.time_s)
-            for face in find(frame.rgb, side)
+            for face in _searched(frame, side, by_frame[-1] if place % FULL_EVERY else ())
         ]
         left_out += max(0, len(found) - MAX_FACES)
         found = found[:MAX_FACES]
@@ -133,6 +146,18 @@ def follow(frames: Sequence[Frame], side: int = FRAME_SIDE) -> FacesFound:
     tracks.sort(key=lambda track: (-len(track.faces), track.faces[0].frame))
     closed = tuple(_closed(number, track) for number, track in enumerate(tracks))
     return FacesFound(tuple(by_frame), closed, left_out)
+
+
+def _searched(frame: Frame, side: int, before: Sequence[Face]) -> list[Face]:
+    """The faces of a frame; ``before``: those of the frame before it, none when it is to be searched anew."""
+    if side > SMALL_SIDE:
+        return find(frame.rgb, side)
+    tall, wide = frame.rgb.shape[:2]
+    if before and min(max(face.box[2:]) for face in before) >= LARGE * max(wide, tall):
+        found = find_in(frame.small, (wide, tall), QUICK_SIDE)
+        if len(found) == len(before):
+            return found
+    return find_in(frame.small, (wide, tall), side)
 
 
 def _closed(number: int, track: _Open) -> FaceTrack:

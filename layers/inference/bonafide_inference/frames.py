@@ -14,16 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+from PIL import Image
 
-from bonafide_inference.containers import open_container, real_streams
+from bonafide_inference.containers import Said, open_container, real_streams, said
 
-__all__ = ["Burst", "Frame", "Reel", "Stretch", "read_reel", "thinned", "upright"]
+__all__ = ["SMALL_SIDE", "Burst", "Frame", "Packets", "Reel", "Scaler", "Stretch", "read_reel", "thinned"]
 
 SAMPLE_FPS = 2.0
 """Sampled frames a second, unless the options ask for fewer."""
@@ -31,6 +33,8 @@ MAX_FRAMES = 240
 """Sampled frames kept at most; a longer stretch is sampled more thinly."""
 FRAME_PIXELS = 960 * 540
 """Pixels of a sampled frame at most (240 of them are 373 MB)."""
+SMALL_SIDE = 320
+"""Longer side of `Frame.small`."""
 BURST_PIXELS = 512 * 288
 BURST_S = 4.0
 WHOLE_S = 6.0
@@ -49,8 +53,9 @@ SEEK_BEYOND_S = 10.0
 """A stretch that starts later than this is sought, not decoded through."""
 SKIP_FROM_FPS = 15.0
 """Below this rate every frame is decoded: skipping would leave gaps longer than a sampling step."""
-LEAD_S = 0.75
-"""Full decoding begins so long before a burst: decoding threads run ahead."""
+LEAD_S = 0.1
+"""Full decoding begins so long before a burst and ends so long after it."""
+HEAD_BYTES = 65536
 SWSCALE_ODD = 2
 """Converted sizes are multiples of this."""
 
@@ -65,6 +70,16 @@ class Frame:
     index: int
     time_s: float
     rgb: NDArray[np.uint8]
+
+    @cached_property
+    def small(self) -> Image.Image:
+        """The frame within `SMALL_SIDE` pixels, made once for all who search, hash or show it."""
+        whole = Image.fromarray(self.rgb)
+        scale = SMALL_SIDE / max(whole.size)
+        if scale >= 1:
+            return whole
+        width, height = (max(2, round(side * scale)) for side in whole.size)
+        return whole.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,19 @@ class Stretch:
 
 
 @dataclass
+class Packets:
+    """The track's packets in the stretch: seconds at which they are shown and decoded, in stored order.
+
+    ``head``: the beginning of the first packet that was read (an encoder may name itself there).
+    """
+
+    shown: list[float] = field(default_factory=list)
+    decoded: list[float] = field(default_factory=list)
+    keyframes: int = 0
+    head: bytes = b""
+
+
+@dataclass
 class Reel:
     """What one pass gave. ``decoded`` counts frames; ``rate`` is the declared rate (25 when none is).
 
@@ -106,6 +134,8 @@ class Reel:
     rate: float = 25.0
     frames: list[Frame] = field(default_factory=list)
     bursts: list[Burst] = field(default_factory=list)
+    packets: Packets = field(default_factory=Packets)
+    words: Said = field(default_factory=Said)
     decoded: int = 0
     bad_packets: int = 0
     cut_s: float | None = None
@@ -130,6 +160,7 @@ def read_reel(path: str, family: str, stretch: Stretch) -> Reel:
     """
     reel = Reel()
     with open_container(path, family) as container:
+        reel.words = said(container)
         streams = real_streams(container)[0]
         if not streams:
             return reel
@@ -169,8 +200,9 @@ class _Reader:
         self.stretches = _burst_stretches(stretch)
         self.open: list[tuple[Frame, NDArray[np.uint8]]] = []
         self.may_skip = reel.rate >= SKIP_FROM_FPS
-        self.aspect = _aspect(stream)
-        self.scalers = {pixels: VideoReformatter() for pixels in (FRAME_PIXELS, BURST_PIXELS)}
+        aspect = _aspect(stream)
+        self.sampled = Scaler(FRAME_PIXELS, aspect)
+        self.consecutive = Scaler(BURST_PIXELS, aspect, halved_colour=True)
 
     def seek(self, container: Any) -> None:
         """Go to the key frame before the start; a container that cannot is read from its beginning."""
@@ -185,8 +217,10 @@ class _Reader:
         """Frames of the stream; single bad packets are counted and left out."""
         context, skipping = self.stream.codec_context, False
         for packet in container.demux(self.stream):
-            if self.may_skip and packet.pts is not None:
-                wish = not self._near_burst(float(packet.pts * packet.time_base) - self.origin_s)
+            if packet.pts is not None:
+                moment = float(packet.pts * packet.time_base) - self.origin_s
+                self._note(packet, moment)
+                wish = self.may_skip and not self._near_burst(moment)
                 if wish is not skipping:
                     skipping = wish
                     context.skip_frame = "NONREF" if skipping else "DEFAULT"
@@ -197,6 +231,16 @@ class _Reader:
                 if self.reel.bad_packets > BAD_PACKETS:
                     self.broke()
                     return
+
+    def _note(self, packet: Any, moment: float) -> None:
+        """Keep the clock of a packet, unless an edit list leaves it out."""
+        kept = self.reel.packets
+        kept.head = kept.head or bytes(packet)[:HEAD_BYTES]
+        if not packet.is_discard and self.stretch.start_s <= moment < self.stretch.end_s:
+            kept.shown.append(moment)
+            kept.keyframes += bool(packet.is_keyframe)
+            if packet.dts is not None:
+                kept.decoded.append(float(packet.dts * packet.time_base) - self.origin_s)
 
     def _near_burst(self, moment: float) -> bool:
         return any(start - LEAD_S <= moment < end + LEAD_S for start, end in self.stretches)
@@ -214,7 +258,7 @@ class _Reader:
                 del self.reel.frames[1::2]
                 self.step *= 2
             self.due = max(self.due + self.step, moment + self.step / 2)
-            self.reel.frames.append(self._frame(frame, moment, FRAME_PIXELS))
+            self.reel.frames.append(self._frame(frame, moment, self.sampled))
         self._into_burst(frame, moment)
         return True
 
@@ -228,7 +272,7 @@ class _Reader:
                 self.burst_due = (
                     max(self.burst_due, moment - 1 / self.stretch.max_fps) + 1 / self.stretch.max_fps
                 )
-            self.open.append((self._frame(frame, moment, BURST_PIXELS), _patch(frame)))
+            self.open.append((self._frame(frame, moment, self.consecutive), _patch(frame)))
 
     @property
     def burst_frames(self) -> int:
@@ -244,9 +288,8 @@ class _Reader:
             )
             self.open = []
 
-    def _frame(self, frame: Any, moment: float, pixels: int) -> Frame:
-        index = max(0, round(moment * self.reel.rate))
-        return Frame(index, max(0.0, moment), upright(frame, pixels, self.aspect, self.scalers[pixels]))
+    def _frame(self, frame: Any, moment: float, scaler: Scaler) -> Frame:
+        return Frame(max(0, round(moment * self.reel.rate)), max(0.0, moment), scaler(frame))
 
     def broke(self) -> None:
         """The stream is damaged from here on."""
@@ -276,22 +319,31 @@ def _aspect(stream: Any) -> float:
     return float(aspect) if aspect and 0.25 <= float(aspect) <= 4 else 1.0
 
 
-def upright(
-    frame: Any, pixels: int, aspect: float = 1.0, scaler: VideoReformatter | None = None
-) -> NDArray[np.uint8]:
-    """A decoded frame as uint8 RGB of at most ``pixels``, turned as its container says, pixels square.
+class Scaler:
+    """Decoded frames as upright RGB of at most ``pixels``, their pixels square.
 
-    ``scaler``: kept from frame to frame, or each one sets up its filters and threads anew (2 ms).
+    Its filters are kept from frame to frame: setting them up takes longer than using them.
+    ``halved_colour``: scale in 4:2:0 and convert what is left, in half the time (luma stays as it is).
     """
-    wide, tall = frame.width * aspect, frame.height
-    scale = min(1.0, math.sqrt(pixels / max(wide * tall, 1)))
-    width, height = (max(2, round(side * scale / SWSCALE_ODD) * SWSCALE_ODD) for side in (wide, tall))
-    if scale == 1.0 and aspect == 1.0:
-        width, height = frame.width, frame.height
-    scaler = scaler or VideoReformatter()
-    rgb: NDArray[Any] = scaler.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+    def __init__(self, pixels: int, aspect: float = 1.0, *, halved_colour: bool = False) -> None:
+        self.pixels, self.aspect, self.halved_colour = pixels, aspect, halved_colour
+        self._first, self._second = VideoReformatter(), VideoReformatter()
+
+    def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        """A frame as uint8 RGB (height, width, 3), turned as its container says."""
+        wide, tall = frame.width * self.aspect, frame.height
+        scale = min(1.0, math.sqrt(self.pixels / max(wide * tall, 1)))
+        width, height = (max(2, round(side * scale / SWSCALE_ODD) * SWSCALE_ODD) for side in (wide, tall))
+        if scale == 1.0 and self.aspect == 1.0:
+            width, height = frame.width, frame.height
+        turns = round(getattr(frame, "rotation", 0) / 90) % 4
+        if self.halved_colour and scale < 1:
+            frame = self._first.reformat(frame, width, height, format="yuv420p", threads=1)
+        rgb: NDArray[Any] = self._second.reformat(
+            frame, width, height, format="rgb24", threads=1
+        ).to_ndarray()
+        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
 
 def _patch(frame: Any) -> NDArray[np.uint8]:

@@ -152,12 +152,12 @@ def residual_spectrum(levels_db: NDArray[Any]) -> Image.Image:
 
 
 def contact_sheet(
-    frames: Sequence[tuple[str, NDArray[Any]]], columns: int = 4, tile: int = 240
+    frames: Sequence[tuple[str, Image.Image]], columns: int = 4, tile: int = 240
 ) -> Image.Image:
-    """A grid of captioned pictures (uint8 RGB), each fitted into ``tile`` pixels."""
+    """A grid of captioned pictures, each fitted into ``tile`` pixels."""
     thumbs = []
-    for caption, rgb in frames:
-        small = Image.fromarray(rgb)
+    for caption, picture in frames:
+        small = picture.copy()
         small.thumbnail((tile, tile))
         thumbs.append((caption, small))
     rows, tall = -(-len(thumbs) // columns), max((small.height for _, small in thumbs), default=tile)

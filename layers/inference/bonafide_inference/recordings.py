@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from bonafide.model import Flag
 from bonafide_inference import generators, metadata
 from bonafide_inference.base_rates import counted, rate
 from bonafide_inference.chunks import Layout, zip_at_end
-from bonafide_inference.containers import FAMILIES, encoders, open_container
+from bonafide_inference.containers import FAMILIES, Said, open_container, said
 from bonafide_inference.generators import Declaration
 from bonafide_inference.isofile import IsoFile, read_iso
 from bonafide_inference.metadata import Metadata, Text
@@ -72,18 +73,14 @@ class Recording:
         return next((value for _, key, value in self.tags if key.lower() in _CAMERA), None)
 
 
-def read_recording(job: Job) -> Recording:
-    """Read everything but the streams' content."""
-    found, form = Recording(), job.media.format
-    try:
-        with open_container(job.path, FAMILIES[form]) as container:
-            places = [("container", container.metadata)]
-            places += [(f"track {s.index}", s.metadata) for s in container.streams]
-            for where, pairs in places:
-                found.tags += [(where, str(k)[:80], str(v)[:20_000]) for k, v in list(pairs.items())[:MOST]]
-            found.writers = encoders(container)
-    except av.FFmpegError:
-        pass  # inspect could open it; what is lost is only tags
+def read_recording(job: Job, words: Said | None = None) -> Recording:
+    """Read everything but the streams' content; ``words``: what the container says, if it was open before."""
+    form = job.media.format
+    if words is None:
+        with suppress(av.FFmpegError), open_container(job.path, FAMILIES[form]) as container:
+            words = said(container)  # inspect could open it; what is lost is only tags
+    words = words or Said()
+    found = Recording(tags=list(words.tags), writers=list(words.writers))
     found.meta = metadata.read(job.path, form)
     if form in ("mp4", "mov", "m4a", "3gp"):
         found.iso = read_iso(job.path)

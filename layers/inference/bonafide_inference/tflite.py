@@ -31,8 +31,10 @@ class UnknownNetwork(ValueError):
     """The file holds an operator, an activation or a type that is not translated here."""
 
 
-def as_onnx(weights: bytes, outputs: Sequence[str]) -> bytes:
+def as_onnx(weights: bytes, outputs: Sequence[str | None]) -> bytes:
     """The network as ONNX: ``input`` (n, channels, height, width) to tensors with the names of ``outputs``.
+
+    An output without a name is left out, and with it all that only it needs.
 
     Raises
     ------
@@ -59,11 +61,12 @@ class _Network:
         self.nodes: list[bytes] = []
         self.constants: dict[str, bytes] = {}
 
-    def written(self, outputs: Sequence[str]) -> bytes:
+    def written(self, outputs: Sequence[str | None]) -> bytes:
         """The whole model."""
-        for operator in self.operators:
+        named = [(place, name) for place, name in zip(self.outputs, outputs, strict=True) if name]
+        for operator in self._needed([place for place, _ in named]):
             self._translate(operator)
-        for place, name in zip(self.outputs, outputs, strict=True):
+        for place, name in named:
             self.nodes.append(node("Identity", [f"t{place}"], name))
         _, height, width, channels = _ints(self.tensors[self.inputs[0]], 0)
         self.nodes.insert(0, node("Identity", ["input"], f"t{self.inputs[0]}"))
@@ -72,9 +75,18 @@ class _Network:
             *(chunk(5, one) for one in self.constants.values()),
             chunk(11, _value("input", ("n", channels, height, width))),
             *(chunk(12, _value(name, ("n", _ints(self.tensors[place], 0)[-1], 1, 1)))
-              for place, name in zip(self.outputs, outputs, strict=True)),
+              for place, name in named),
         ))  # fmt: skip
         return number(1, IR_VERSION) + chunk(7, graph) + chunk(8, chunk(1, b"") + number(2, OPSET))
+
+    def _needed(self, tensors: list[int]) -> list[Table]:
+        """The operators that lead to these tensors, in their order."""
+        wanted, kept = set(tensors), []
+        for operator in reversed(self.operators):
+            if not wanted.isdisjoint(_ints(operator, 2)):
+                wanted.update(_ints(operator, 1))
+                kept.append(operator)
+        return kept[::-1]
 
     def _translate(self, operator: Table) -> None:
         code = self.codes[_number(operator, 0, kinds.Uint32Flags)]

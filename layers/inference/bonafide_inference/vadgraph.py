@@ -26,7 +26,7 @@ LAYERS = ((4, 1), (4, 2), (2, 2), (1, 1))
 
 def by_matrices(file: bytes) -> bytes:
     """``silero_vad_16k_sequence.onnx`` of silero-vad 6.2, rewritten up to its LSTM."""
-    parts = list(records(file))
+    parts = list(records(memoryview(file)))
     graph = list(records(next(value for field, _, value in parts if field == MODEL_GRAPH)))
     weights = dict(_floats(value) for field, _, value in graph if field == INITIALIZER)
     nodes = [value for field, _, value in graph if field == NODE]
@@ -35,7 +35,7 @@ def by_matrices(file: bytes) -> bytes:
     before = _text(rest[0], 1)
     writer = _Writer()
     encoded = writer.encoded(writer.spectrum(weights["stft.forward_basis_buffer"]), weights)
-    made = [*writer.nodes, node("Identity", [encoded], before), *rest]
+    made: list[bytes | memoryview] = [*writer.nodes, node("Identity", [encoded], before), *rest]
     whole = b"".join((
         *(chunk(NODE, one) for one in made), *(chunk(INITIALIZER, one) for one in writer.constants),
         *(record for field, record, _ in graph if field != NODE),
@@ -43,11 +43,11 @@ def by_matrices(file: bytes) -> bytes:
     return b"".join(record if field != MODEL_GRAPH else chunk(field, whole) for field, record, _ in parts)
 
 
-def _text(message: bytes, field: int) -> str:
-    return next(value for found, _, value in records(message) if found == field).decode()
+def _text(message: memoryview, field: int) -> str:
+    return bytes(next(value for found, _, value in records(message) if found == field)).decode()
 
 
-def _floats(message: bytes) -> tuple[str, NDArray[np.float32]]:
+def _floats(message: memoryview) -> tuple[str, NDArray[np.float32]]:
     """Name and values of a TensorProto, flat."""
     values = next(value for field, _, value in records(message) if field == 9)
     return _text(message, 8), np.frombuffer(values, np.float32)

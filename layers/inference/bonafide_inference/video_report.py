@@ -97,20 +97,18 @@ def timeline_artifact(
     for share in (0.0, 0.5, 1.0):
         words = f"{start + (end - start) * share:.1f} s"
         draw.text((left + width * share - 30 * share, image.height - 18), words, "black", font)
-    return _saved(job, image, name, title)
+    path = os.path.join(job.workdir, name)
+    image.save(path, "PNG", compress_level=1)  # a third faster, 1 % larger
+    return (Artifact(name=name, media_type="image/png", title=title, path=path),)
 
 
 def sheet_artifact(
     job: Job, name: str, title: str, frames: Sequence[tuple[str, Frame]]
 ) -> tuple[Artifact, ...]:
-    """A contact sheet of captioned frames (12 at most) as a PNG in the job's folder."""
+    """A contact sheet of captioned frames as a JPEG in the job's folder."""
     if not job.options.visualize or not frames:
         return ()
-    sheet = contact_sheet([(caption, frame.rgb) for caption, frame in frames[:12]])
-    return _saved(job, sheet, name, title)
-
-
-def _saved(job: Job, image: Image.Image, name: str, title: str) -> tuple[Artifact, ...]:
     path = os.path.join(job.workdir, name)
-    image.save(path, "PNG", compress_level=1)  # a third faster, 1 % larger
-    return (Artifact(name=name, media_type="image/png", title=title, path=path),)
+    sheet = contact_sheet([(caption, frame.small) for caption, frame in frames])
+    sheet.save(path, "JPEG", quality=90)  # photographs: a twentieth of the time of a PNG
+    return (Artifact(name=name, media_type="image/jpeg", title=title, path=path),)

@@ -18,7 +18,7 @@ VARINT, CHUNK = 0, 2
 FIXED = {1: 8, 5: 4}
 
 
-def chunk(field: int, value: bytes) -> bytes:
+def chunk(field: int, value: bytes | memoryview) -> bytes:
     """A record of bytes: a string, a message, packed numbers."""
     return _varint(field << 3 | CHUNK) + _varint(len(value)) + value
 
@@ -51,8 +51,8 @@ def tensor(name: str, values: NDArray[Any]) -> bytes:
     return head + kind + chunk(8, name.encode()) + chunk(9, values.tobytes())
 
 
-def records(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Records of a message: (field, the whole record, its value; of a number its varint).
+def records(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """Records of a message, uncopied: (field, the whole record, its value; of a number its varint).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _varint(value: int) -> bytes:
     return bytes((*found, value))
 
 
-def _read(message: bytes, place: int) -> tuple[int, int]:
+def _read(message: memoryview, place: int) -> tuple[int, int]:
     """The number at ``place``, and where it ends."""
     value = shift = 0
     while True:

@@ -209,7 +209,7 @@ class TestVideoContainer:
         assert codes(found) == set()
         assert "x264" in str(found.evidence.details["document_details"]["writers"])
         assert [frame.index for frame in found.evidence.frames] == [0, 10, 20]
-        assert found.artifacts[0].name == "frames.png"
+        assert found.artifacts[0].name == "frames.jpg"
 
     def test_window_repeats_no_facts_of_the_file(self, tmp_path: Path) -> None:
         path = makers.video(tmp_path / "x.mp4", seconds=4)

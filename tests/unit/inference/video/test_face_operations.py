@@ -84,7 +84,7 @@ def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: P
     )
     assert track["raw"] == pytest.approx(values["raw_score"], abs=0.01)
     assert [frame.p_fake for frame in found.evidence.frames] == [None] * 6
-    assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.png"}
+    assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.jpg"}
     assert ask(talking, tmp_path, *THREE, visualize=False)["face_manipulation"].artifacts == ()
 
 
@@ -181,7 +181,7 @@ def test_faces_that_cannot_be_judged(tmp_path: Path, picture: np.ndarray, reason
 def test_ten_thousand_faces_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = seen(1)[0]
     crowd = [replace(one, box=(one.box[0], one.box[1], 110.0 + n / 1e4, 130.0)) for n in range(10_000)]
-    monkeypatch.setattr(faces, "find", lambda _rgb, _side=0: crowd)
+    monkeypatch.setattr(faces, "find_in", lambda *_: crowd)
     frames = [Frame(0, 0.0, face())]
     found = faces.follow(frames)
     said = calibrated(tmp_path, frames, found, [0.0] * 10_000, "image")
@@ -209,6 +209,15 @@ def test_synthetic_video_measures_and_abstains(talking: Path, tmp_path: Path) ->
     found = ask(talking, tmp_path, *THREE)["synthetic_video"]
     assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "no_calibrated_score")
     assert set(NAMES) <= set(found.evidence.values)
+    tree: Any = found.evidence.details["tree"]
+    (stretch,) = tree["children"]
+    assert (tree["type"], stretch["type"], stretch["until"]) == (
+        "video",
+        "stretch",
+        pytest.approx(2.95, abs=0.1),
+    )
+    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 6
+    assert {"score", "certainty", "conclusion", "timestamp"} <= set(stretch["children"][0])
 
 
 def test_residuals_know_noise_from_stillness() -> None:
@@ -322,6 +331,8 @@ def test_lips_with_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, movin
     if moving:
         assert abs(cast("float", found.evidence.values["offset_s"])) <= 0.12
         assert cast("float", found.evidence.values["correlation_in_sync"]) > 0.4
+        tree = cast("dict[str, Any]", found.evidence.details["tree"])
+        assert [track["children"][0]["type"] for track in tree["children"]] == ["face"]
         assert [artifact.name for artifact in found.artifacts] == ["lips-timeline.png"]
 
 

@@ -89,6 +89,14 @@ def test_the_translation_is_valid_onnx() -> None:
         assert [one.name for one in model.graph.output] == ["a", "b"]
 
 
+def test_an_output_that_nobody_asks_for_is_left_out_with_its_branch() -> None:
+    weights = (WEIGHTS / "iris_landmark.tflite").read_bytes()
+    whole, part = (onnx.load_from_string(as_onnx(weights, names)) for names in (("a", "b"), ("a", None)))
+    onnx.checker.check_model(part)
+    assert [one.name for one in part.graph.output] == ["a"]
+    assert len(part.graph.node) < 0.8 * len(whole.graph.node)
+
+
 def test_what_cannot_be_translated_is_refused() -> None:
     full = (WEIGHTS / "face_detection_full_range_sparse.tflite").read_bytes()
     with pytest.raises(UnknownNetwork):
@@ -107,7 +115,7 @@ def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_protobuf_records() -> None:
     message = number(1, 300) + chunk(16, b"abc") + b"\x2d" + bytes(4) + b"\x31" + bytes(8)
-    found = list(records(message))
+    found = list(records(memoryview(message)))
     assert [field for field, _, _ in found] == [1, 16, 5, 6]
     assert found[1][2] == b"abc"
     assert b"".join(record for _, record, _ in found) == message
@@ -116,4 +124,4 @@ def test_protobuf_records() -> None:
 @pytest.mark.parametrize("broken", [b"\x0a\x05ab", b"\x80", b"\x0b", b"\xff" * 12, b"\x2d\x00"])
 def test_broken_protobuf(broken: bytes) -> None:
     with pytest.raises(ValueError, match=r"message|wire"):
-        list(records(broken))
+        list(records(memoryview(broken)))

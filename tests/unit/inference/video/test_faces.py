@@ -66,8 +66,33 @@ def test_a_wheel_that_is_missing_or_other(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(ModelError) as other:
             find(face())
     assert other.value.reason == "model_hash_mismatch"
-    with pytest.raises(ModelError, match="known shape"):
-        centerface._freed(b"no model")
+    with pytest.raises(ModelError, match="other ends"):
+        centerface._freed(b"")
+
+
+def test_large_faces_are_looked_for_in_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But every fourth frame is searched in full, and every one while there are small faces."""
+    sides: list[int] = []
+    full, less = centerface.FRAME_SIDE, faces.QUICK_SIDE
+    for width, expected in ((120, [full, less, less, less, full]), (30, [full] * 5)):
+        one = drawn((90, 60, width, width))
+
+        def searched(_small: object, _shape: object, side: int, one: Face = one) -> list[Face]:
+            sides.append(side)
+            return [one]
+
+        monkeypatch.setattr(faces, "find_in", searched)
+        follow(sequence([face()] * 5))
+        assert sides == expected
+        sides.clear()
+
+
+def test_a_face_that_a_quick_look_misses_is_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = drawn((90, 60, 120, 140))
+    monkeypatch.setattr(
+        faces, "find_in", lambda _small, _shape, side: [large] if side == centerface.FRAME_SIDE else []
+    )
+    assert [len(one) for one in follow(sequence([face()] * 5)).by_frame] == [1] * 5
 
 
 def test_one_person_is_one_track() -> None:
@@ -93,7 +118,7 @@ def test_two_people_do_not_swap(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = face(x=90, radius=40), face(x=230, radius=40, light=0.5)
     picture = np.concatenate([left[:, :160], right[:, 160:]], axis=1)
     boxes = [(50.0, 70.0, 80.0, 100.0), (190.0, 70.0, 80.0, 100.0)]
-    monkeypatch.setattr(faces, "find", lambda _rgb, _side=0: [drawn(box) for box in boxes])
+    monkeypatch.setattr(faces, "find_in", lambda *_: [drawn(box) for box in boxes])
     found = follow(sequence([picture] * 4))
     assert [len(track.faces) for track in found.tracks] == [4, 4]
     for track in found.tracks:
@@ -103,7 +128,7 @@ def test_two_people_do_not_swap(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ten_thousand_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A crowd ends: the largest are kept, and how many were left out is said."""
     crowd = [drawn((float(n % 300), float(n // 300), 4.0 + n / 1000, 4.0 + n / 1000)) for n in range(10_000)]
-    monkeypatch.setattr(faces, "find", lambda _rgb, _side=0: sorted(crowd, key=lambda one: -one.side))
+    monkeypatch.setattr(faces, "find_in", lambda *_: sorted(crowd, key=lambda one: -one.side))
     found = follow(sequence([scene(n) for n in range(3)]))
     assert [len(one) for one in found.by_frame] == [faces.MAX_FACES] * 3
     assert len(found.tracks) <= faces.MAX_TRACKS

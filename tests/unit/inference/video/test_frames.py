@@ -56,6 +56,29 @@ def test_a_short_video_is_one_burst_of_every_frame(tmp_path: Path) -> None:
     assert numbers(list(burst.frames)) == pytest.approx(list(range(60)), abs=1)
 
 
+def test_a_burst_of_large_frames_keeps_its_colours(tmp_path: Path) -> None:
+    """Large frames are scaled before they are converted; sampled ones are converted at once."""
+    halves = np.zeros((540, 960, 3), np.uint8)
+    halves[:, :480], halves[:, 480:] = (200, 40, 60), (30, 170, 90)
+    reel = piece(film(tmp_path / "x.mp4", [halves] * 12)).reel()
+    burst, sampled = reel.bursts[0].frames[0].rgb, reel.frames[0].rgb
+    assert burst.shape == (288, 512, 3)
+    assert sampled.shape == (540, 960, 3)
+    for x in (0.2, 0.8):
+        shown = (picture[100, int(x * picture.shape[1])].astype(int) for picture in (burst, sampled))
+        assert np.abs(np.subtract(*shown)).max() <= 4
+    assert reel.frames[0].small.size == (320, 180)
+
+
+def test_the_packets_of_a_stretch(tmp_path: Path) -> None:
+    path = film(tmp_path / "x.mp4", (scene(n % 7) for n in range(300)), fps=10)
+    packets = piece(path, window=(12.0, 20.0)).reel().packets
+    assert sorted(packets.shown) == pytest.approx([12 + n / 10 for n in range(80)], abs=0.001)
+    assert len(packets.decoded) == 80
+    assert packets.keyframes <= 1
+    assert b"x264" in piece(path).reel().packets.head
+
+
 def test_skipping_keeps_the_pictures_right(tmp_path: Path) -> None:
     """At 30 frames a second frames nobody refers to are not decoded; those kept are still the right ones."""
     path = film(tmp_path / "x.mp4", steps(100), fps=30)

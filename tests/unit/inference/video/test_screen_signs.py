@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pytest
+from bonafide.model import Options, Outcome
+from bonafide_inference import registry
+from bonafide_inference.detectors.presentation_attack import detector
 from bonafide_inference.detectors.presentation_attack.signs import (
     BAND_SHARE,
     banding,
@@ -14,7 +21,7 @@ from bonafide_inference.faces import find
 from bonafide_inference.frames import Burst, Frame
 from PIL import Image
 
-from tests.unit.inference.video.making import face, scene
+from tests.unit.inference.video.making import face, film, piece, scene
 
 
 def on_a_device(angle: float = 0.0, bezel: int = 14) -> np.ndarray:
@@ -67,3 +74,17 @@ def test_bands_that_wander() -> None:
 def test_too_short_for_bands() -> None:
     assert banding([burst(0.04, 10)]) is None
     assert banding([]) is None
+
+
+def test_signs_are_said_where_the_score_abstains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A face unlike all that was measured gets no score, but the screen around it is still there."""
+    monkeypatch.setattr(detector, "_strange", lambda *_: True)
+    whole = piece(film(tmp_path / "x.mp4", [on_a_device()] * 20))
+    shipped = next(f for f in registry.discover() if f.manifest.name == "presentation_attack_video")
+    job = SimpleNamespace(piece=whole, media=whole.media, options=Options(), folder=shipped.path)
+    found = detector.PresentationAttack().score(cast("registry.Job", job))
+    assert (found.outcome, found.reason, found.p_fake) == (Outcome.INCONCLUSIVE, "out_of_distribution", None)
+    assert [flag.code for flag in found.evidence.flags] == ["screen_edges"]
+    details: Any = found.evidence.details
+    assert details["liveness"] == {"result": "UNDETERMINED"}
+    assert found.detail

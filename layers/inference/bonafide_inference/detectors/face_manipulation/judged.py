@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bonafide_inference.centerface import Face
 from bonafide_inference.detectors.face_manipulation.faces_in import MARGIN, SIDE, softness, tensor
-from bonafide_inference.faces import FacesFound, assess, crop
+from bonafide_inference.faces import FacesFound, crop
 from bonafide_inference.frames import Frame
 from bonafide_inference.models import LoadedModel
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def judge(
     for track in order[:MOST_TRACKS]:
         places = np.unique(np.linspace(0, len(track.faces) - 1, PER_TRACK).astype(int))
         faces = [track.faces[place] for place in places]
-        reasons = [assess(frames[face.frame].rgb, face).reason for face in faces]
+        reasons = [found.quality(frames, face).reason for face in faces]
         good = [face for face, reason in zip(faces, reasons, strict=True) if reason is None]
         if good:
             tracks.append(Track(track.id, track.stability, _scored(model, frames, good)))

@@ -48,5 +48,5 @@ def pictures(job: Job, frames: Sequence[Frame], tracks: Sequence[Track]) -> tupl
     return (
         heat,
         *timeline_artifact(job, "face-timeline.png", "Raw score of each face over time", rows, span),
-        *sheet_artifact(job, "face-frames.png", "Frames with the highest raw scores", sheet),
+        *sheet_artifact(job, "face-frames.jpg", "Frames with the highest raw scores", sheet),
     )

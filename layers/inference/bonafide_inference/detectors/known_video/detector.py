@@ -9,7 +9,6 @@ from bonafide.model import Evidence, Finding, MediaFacts, Operation, Outcome
 from bonafide_inference import pdq
 from bonafide_inference.piece import Frame
 from bonafide_inference.registry import Job
-from PIL import Image
 
 __all__ = ["KnownVideo", "Scene", "scenes", "spread"]
 
@@ -33,7 +32,7 @@ class KnownVideo:
     def score(self, job: Job) -> Finding:
         """Return the fingerprint in ``evidence.details``; whether it is known is for the core to say."""
         limits = job.manifest.thresholds
-        frames = job.piece.frames(1.0, 320)
+        frames = job.piece.frames(1.0)
         found = scenes(frames, least=limits["least_quality"], apart=limits["scene_distance"])
         values: dict[str, float | int | str | bool | None] = {"frames": len(frames), "scenes": len(found)}
         if not found:
@@ -59,7 +58,7 @@ def scenes(frames: Iterable[Frame], *, least: float, apart: float) -> list[Scene
     """Return each frame of enough quality that differs from the one kept before it."""
     kept: list[Scene] = []
     for frame in frames:
-        luma = pdq.luma_of(Image.fromarray(frame.rgb))
+        luma = pdq.luma_of(frame.small)
         found = pdq.of_luma(luma)
         if found.quality < least:
             continue

@@ -142,12 +142,22 @@ def _measured(
         values=_values(sync, mouths),
         details={
             "correlation_by_lag": curve,
-            "tree": node("video", float(mouths[0].times[0]), None),
+            "tree": _tree(mouths),
         },
     )  # fmt: skip
     return _silent(Outcome.INCONCLUSIVE, "no_calibrated_score", ()).model_copy(
         update={"evidence": evidence, "artifacts": _picture(job, mouths, grids, energies)}
     )
+
+
+def _tree(mouths: list[Lips]) -> dict[str, Any]:
+    """Video → mouth through a burst → the face at its widest opening."""
+    tracks = []
+    for lips in mouths:
+        begun, ended, widest = (float(lips.times[place]) for place in (0, -1, int(lips.opening.argmax())))
+        leaf = node("face", widest, None, opening=round(float(lips.opening.max()), 4))
+        tracks.append(node("track", begun, None, [leaf], until=round(ended, 3)))
+    return node("video", tracks[0]["timestamp"], None, tracks)
 
 
 def _values(sync: Sync, mouths: list[Lips]) -> dict[str, float | int]:

@@ -16,7 +16,7 @@ from bonafide_inference.detectors.presentation_attack.signs import (
     shown_on_screen,
 )
 from bonafide_inference.detectors.presentation_attack.traces import NAMES, traces
-from bonafide_inference.faces import Face, FacesFound, assess, crop
+from bonafide_inference.faces import Face, FacesFound, crop
 from bonafide_inference.frames import Frame
 from bonafide_inference.models import LoadedModel, load
 from bonafide_inference.registry import Job
@@ -39,6 +39,8 @@ WORDS = {
     "face_too_bright": "The face is overexposed.",
     "face_too_blurred": "The face is too blurred to be judged.",
     "pose_too_extreme": "The face is turned too far away.",
+    "out_of_distribution": "The face looks like nothing that the measurements were calibrated on.",
+    "no_calibrated_score": "There is no calibrated score.",
 }
 
 
@@ -62,10 +64,10 @@ class PresentationAttack:
             return _silent(Outcome.NOT_APPLICABLE, "no_face", Evidence(flags=flags))
         faces = found.tracks[0].faces
         faces = tuple(faces[i] for i in np.unique(np.linspace(0, len(faces) - 1, JUDGED).astype(int)))
-        judged = [face for face in faces if _reason(frames, face) is None]
+        judged = [face for face in faces if _reason(found, frames, face) is None]
         if not judged:
             return _silent(
-                Outcome.INCONCLUSIVE, _reason(frames, faces[0]) or "no_face", Evidence(flags=flags)
+                Outcome.INCONCLUSIVE, _reason(found, frames, faces[0]) or "no_face", Evidence(flags=flags)
             )
         return _scored(job, frames, found, judged, flags)
 
@@ -76,9 +78,9 @@ def _frames(job: Job) -> list[Frame]:
     return [Frame(0, 0.0, np.asarray(job.piece.picture()))]
 
 
-def _reason(frames: list[Frame], face: Face) -> str | None:
+def _reason(found: FacesFound, frames: list[Frame], face: Face) -> str | None:
     """Why this face cannot be judged. Overexposure is kept: it is what a filmed screen looks like."""
-    reason = assess(frames[face.frame].rgb, face).reason
+    reason = found.quality(frames, face).reason
     return None if reason == "face_too_bright" else reason
 
 
@@ -97,11 +99,11 @@ def _scored(
     rows = np.stack([traces(crop(frames[face.frame].rgb, face, margin=MARGIN)) for face in judged])
     raw = np.asarray(model.run({"rows": rows})[0], np.float64).ravel()
     middle = float(np.median(raw))
+    signs = _signs(job, frames, judged)
     if calibration is None or _strange(model, np.median(rows, axis=0)):
         reason = "no_calibrated_score" if calibration is None else "out_of_distribution"
-        return Finding(operation=Operation.PRESENTATION_ATTACK, outcome=Outcome.INCONCLUSIVE, reason=reason)
+        return _silent(Outcome.INCONCLUSIVE, reason, Evidence(flags=(*flags, *signs)))
     verdict = calibration.apply(middle)
-    signs = _signs(job, frames, judged)
     chances = [calibration.apply(float(score)).p_fake for score in raw]
     worst = sorted(range(len(judged)), key=lambda place: -chances[place])[:12]
     evidence = Evidence(
@@ -184,4 +186,4 @@ def _pictures(
     ]
     return timeline_artifact(
         job, "liveness-timeline.png", "Screen or print, over time", [("p(attack)", points)], span
-    ) + sheet_artifact(job, "liveness-frames.png", "Most suspicious frames", sheet)
+    ) + sheet_artifact(job, "liveness-frames.jpg", "Most suspicious frames", sheet)

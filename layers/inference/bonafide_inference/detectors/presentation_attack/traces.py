@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["NAMES", "SIDE", "moire", "softness", "traces"]
+__all__ = ["NAMES", "SIDE", "softness", "traces"]
 
 SIDE = 96
 NAMES = (
@@ -30,12 +30,13 @@ def traces(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     top, bottom = rgb.max(-1), rgb.min(-1)
     saturation = (top - bottom) / np.maximum(top, 8)
     lit = luma >= high
+    power = _power(luma)
     return np.array([
         np.mean(top >= 250), np.mean(top <= 12), dark / 255, span / 255, (bright - middle) / span,
         (middle - low) / span, saturation.mean(), saturation.std(), (blue - red).mean() / 64,
         (blue - red)[lit].mean() / 64, np.hypot(blue.std(), red.std()) / span, softness(luma),
-        _high_band(luma), moire(luma), moire(red - blue), np.log(_noise(red + blue) / _noise(luma)),
-        _fringe(rgb),
+        _high_band(power), _moire(power), _moire(_power(red - blue)),
+        np.log(_noise(red + blue) / _noise(luma)), _fringe(rgb),
     ], np.float32)  # fmt: skip
 
 
@@ -55,30 +56,32 @@ def _noise(plane: NDArray[np.float64]) -> float:
     return float(np.median(np.abs(_laplacian(plane)))) + 0.05
 
 
-def _spectrum(plane: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log power (SIDE, SIDE//2+1) under a Hann window, and each bin's frequency in cycles a pixel."""
-    window = np.hanning(plane.shape[0])
-    power = np.abs(np.fft.rfft2((plane - plane.mean()) * np.outer(window, window))) ** 2
-    rows, columns = np.fft.fftfreq(plane.shape[0])[:, None], np.fft.rfftfreq(plane.shape[1])[None]
-    return np.log(power + 1.0), np.hypot(rows, columns)
+WINDOW = np.outer(np.hanning(SIDE), np.hanning(SIDE))
+FREQUENCY = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
+HIGH, MIDDLE = (
+    np.flatnonzero((low < FREQUENCY) & (high > FREQUENCY)) for low, high in ((0.3, 0.5), (0.1, 0.2))
+)
+AROUND = np.flatnonzero((FREQUENCY > 0.12) & (FREQUENCY < 0.5))
+RINGS = np.clip((FREQUENCY.ravel()[AROUND] * 60).astype(int), 0, 30)
+"""Of the spectrum of `SIDE` pixels: its window, cycles a pixel of each bin, bands (places), rings."""
 
 
-def _high_band(luma: NDArray[np.float64]) -> float:
+def _power(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log power of (`SIDE`, `SIDE`) under a Hann window, flat, in the order of `FREQUENCY`."""
+    return np.asarray(np.log(np.abs(np.fft.rfft2((plane - plane.mean()) * WINDOW)) ** 2 + 1.0).ravel())
+
+
+def _high_band(power: NDArray[np.float64]) -> float:
     """Power of the finest band against the middle one (log)."""
-    power, frequency = _spectrum(luma)
-    high, middle = power[(frequency > 0.3) & (frequency < 0.5)], power[(frequency > 0.1) & (frequency < 0.2)]
-    return float(high.mean() - middle.mean())
+    return float(power[HIGH].mean() - power[MIDDLE].mean())
 
 
-def moire(plane: NDArray[np.float64]) -> float:
+def _moire(power: NDArray[np.float64]) -> float:
     """How far the strongest peaks from 0.12 to 0.5 cycles a pixel stand over their rings (log power)."""
-    power, frequency = _spectrum(plane)
-    ring = np.clip((frequency * 60).astype(int), 0, 30)
-    inside = (frequency > 0.12) & (frequency < 0.5)
-    counts = np.bincount(ring[inside], minlength=31)
-    means = np.bincount(ring[inside], power[inside], minlength=31) / np.maximum(counts, 1)
-    excess = power - means[ring]
-    return float(np.sort(excess[inside])[-6:].mean())
+    inside = power[AROUND]
+    counts = np.bincount(RINGS, minlength=31)
+    excess = inside - (np.bincount(RINGS, inside, minlength=31) / np.maximum(counts, 1))[RINGS]
+    return float(np.partition(excess, -6)[-6:].mean())
 
 
 def _fringe(rgb: NDArray[np.float64]) -> float:

@@ -9,12 +9,13 @@ rate alone does (card, decision 0066), so there is no calibrated score: ``inconc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
 from bonafide_inference.detectors.synthetic_image.pixels import look
 from bonafide_inference.detectors.synthetic_video.measure import LEAST_FRAMES, NAMES, equalised, residuals
-from bonafide_inference.frames import Burst
+from bonafide_inference.frames import Burst, Frame, Reel
 from bonafide_inference.registry import Job
 from bonafide_inference.video_report import cut_flags, node
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class SyntheticVideo:
         values = {name: round(float(x), 4) for name, x in zip(NAMES, middle, strict=True)}
         evidence = Evidence(
             flags=flags, values=values | frames_shown(reel.bursts) | {"bursts": len(rows)},
-            details={"tree": node("video", reel.frames[0].time_s, None)},
+            details={"tree": _tree(reel)},
         )  # fmt: skip
         return _silent(Outcome.INCONCLUSIVE, "no_calibrated_score", ()).model_copy(
             update={"evidence": evidence}
@@ -69,11 +70,28 @@ def measured(bursts: Sequence[Burst]) -> tuple[bool, list[NDArray[np.float32]]]:
     return bool(stacks), [row for stack in stacks if (row := residuals(stack)) is not None]
 
 
+def _looked_at(bursts: Sequence[Burst]) -> list[tuple[Frame, NDArray[np.uint8]]]:
+    """At most `LOOKED_AT` frames with their native luma, evenly spread."""
+    pairs = [(f, patch) for b in bursts for f, patch in zip(b.frames, b.luma, strict=True)
+             if min(patch.shape) >= 64]  # fmt: skip
+    places = np.unique(np.linspace(0, max(len(pairs) - 1, 0), LOOKED_AT).astype(int))
+    return [pairs[place] for place in places if pairs]
+
+
+def _tree(reel: Reel) -> dict[str, Any]:
+    """Video → stretch of consecutive frames → frame that was looked at."""
+    looked = [frame for frame, _ in _looked_at(reel.bursts)]
+    stretches = []
+    for burst in reel.bursts:
+        begun, ended = burst.frames[0].time_s, burst.frames[-1].time_s
+        leaves = [node("frame", f.time_s, None, frame=f.index) for f in looked if begun <= f.time_s <= ended]
+        stretches.append(node("stretch", begun, None, leaves, until=round(ended, 3)))
+    return node("video", reel.frames[0].time_s, None, stretches)
+
+
 def frames_shown(bursts: Sequence[Burst]) -> dict[str, float | None]:
     """The picture detector's measurements of single frames (native luma, the middle 256 pixels): medians."""
-    patches = [patch for burst in bursts for patch in burst.luma if min(patch.shape) >= 64]
-    places = np.unique(np.linspace(0, max(len(patches) - 1, 0), LOOKED_AT).astype(int))
-    seen = [look([np.repeat(patches[place][..., None], 3, -1)]) for place in places if patches]
+    seen = [look([np.repeat(patch[..., None], 3, -1)]) for _, patch in _looked_at(bursts)]
     found: dict[str, float | None] = {}
     for name in FRAME_NAMES:
         values = [value for one in seen if (value := getattr(one, name)) is not None]

@@ -166,4 +166,4 @@ def _pictures(job: Job, seen: Coherence, issues: list[dict[str, Any]]) -> tuple[
         rows,
         (min(times), max(times)),
         [cut.time_s for cut in seen.cuts],
-    ) + sheet_artifact(job, "coherence-frames.png", "Least steady moments", sheet)
+    ) + sheet_artifact(job, "coherence-frames.jpg", "Least steady moments", sheet)

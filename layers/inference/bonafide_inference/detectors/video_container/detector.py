@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
 from typing import Any
 
-import av
 import numpy as np
 from bonafide.model import Artifact, Evidence, Finding, Flag, FrameScore, MediaFacts, Operation, Outcome
 from bonafide_inference.base_rates import counted
-from bonafide_inference.containers import FAMILIES, open_container, real_streams
 from bonafide_inference.detectors.video_container.headers import stream_encoders
-from bonafide_inference.plots import contact_sheet
+from bonafide_inference.frames import Frame, Packets
 from bonafide_inference.recordings import Recording, read_recording, recording_details, recording_flags
 from bonafide_inference.registry import Job
+from bonafide_inference.video_report import sheet_artifact
 
 __all__ = ["VideoContainer"]
 
 SHEET = 24
 """Frames on the contact sheet at most."""
-
-
-@dataclass
-class Clock:
-    """Packets of the video track in the window: presentation and decoding times in seconds."""
-
-    shown: list[float] = field(default_factory=list)
-    decoded: list[float] = field(default_factory=list)
-    keyframes: int = 0
-    writers: list[tuple[str, str]] = field(default_factory=list)
 
 
 class VideoContainer:
@@ -40,15 +27,15 @@ class VideoContainer:
         return None if any(track.type == "video" for track in media.tracks) else "no_video"
 
     def score(self, job: Job) -> Finding:
-        """One pass over the packets, one over sampled frames."""
-        clock = _read_clock(job)
-        frames = job.piece.frames(fps=1.0, long_side=320)
+        """What the packets' clock, the file's own words and the sampled frames say."""
+        clock = job.piece.reel().packets
+        frames = job.piece.frames(1.0)
         values = _clock_values(clock)
         flags = _clock_flags(values, job)
         details = {}
         if job.piece.is_first:  # facts of the whole file, told once
-            recording = read_recording(job)
-            recording.writers += clock.writers
+            recording = read_recording(job, job.piece.reel().words)
+            recording.writers += [("video stream", name) for name in stream_encoders(clock.head)]
             flags += _file_flags(recording, values, job)
             details = {"document_details": recording_details(job, recording)}
         values |= {"frames_shown": min(len(frames), SHEET), "bad_packets": job.piece.bad_packets}
@@ -68,34 +55,7 @@ class VideoContainer:
         )  # fmt: skip
 
 
-def _read_clock(job: Job) -> Clock:
-    """Timestamps of the video packets in the window, and the encoder that the stream names."""
-    start, end = job.piece.span
-    clock = Clock()
-    with open_container(job.path, FAMILIES[job.media.format]) as container:
-        stream = real_streams(container)[0][0]
-        if start > 10:
-            container.seek(int(start * 1e6))
-        try:
-            for packet in container.demux(stream):
-                if packet.pts is None or packet.is_discard:  # an edit list leaves it out
-                    continue
-                if not clock.shown and job.piece.is_first:
-                    clock.writers += [("video stream", name) for name in stream_encoders(bytes(packet))]
-                moment = float(packet.pts * packet.time_base)
-                if moment >= end + 2:  # frames are stored out of order by less than that
-                    break
-                if start <= moment < end:
-                    clock.shown.append(moment)
-                    clock.keyframes += bool(packet.is_keyframe)
-                    if packet.dts is not None:
-                        clock.decoded.append(float(packet.dts * packet.time_base))
-        except av.FFmpegError:
-            pass  # a broken end is inspect's warning, not ours
-    return clock
-
-
-def _clock_values(clock: Clock) -> dict[str, Any]:
+def _clock_values(clock: Packets) -> dict[str, Any]:
     values: dict[str, Any] = {"packets": len(clock.shown), "keyframes": clock.keyframes}
     values["backward_timestamps"] = int((np.diff(clock.decoded) < 0).sum()) if len(clock.decoded) > 1 else 0
     if len(clock.shown) > 8:
@@ -186,10 +146,6 @@ def _duration_flags(values: dict[str, Any], job: Job) -> list[Flag]:
     )]  # fmt: skip
 
 
-def _sheet(shown: list[Any], job: Job) -> tuple[Artifact, ...]:
-    if not job.options.visualize or not shown:
-        return ()
-    name = "frames.png" if job.piece.is_first else f"frames-{round(job.piece.span[0])}s.png"
-    path = os.path.join(job.workdir, name)
-    contact_sheet([(f"{frame.time_s:.2f} s", frame.rgb) for frame in shown]).save(path, compress_level=1)
-    return (Artifact(name=name, media_type="image/png", title="Sampled frames", path=path),)
+def _sheet(shown: list[Frame], job: Job) -> tuple[Artifact, ...]:
+    name = "frames.jpg" if job.piece.is_first else f"frames-{round(job.piece.span[0])}s.jpg"
+    return sheet_artifact(job, name, "Sampled frames", [(f"{frame.time_s:.2f} s", frame) for frame in shown])
