@@ -81,8 +81,10 @@ not what this looks for.
 
 Below, a genuine file is judged by the networks that have not heard its source, and a manipulated one by the
 same; intervals draw files again and do not know how sources differ. A clip's score is the median of at most
-twelve faces. *Above the threshold*: a score that 5 % of the genuine files of all other sources exceed, every
-source counting alike.
+twelve faces. *In a pair*: how often the blended one is higher. *Cells*: whether a cell of the map is higher
+in faces that have a seam there (AUC; **near one half: the heatmap hardly tells where**). *Gain*:
+AUC less that of softness, 95 %. *Above the threshold*: a score that 5 % of the genuine files of all other
+sources exceed, every source counting alike.
 
 {found.tables}
 

@@ -16,14 +16,23 @@ from training.face_material import UNSEEN, Crops
 from training.metrics import auc
 from training.platt import fit_platt
 
-__all__ = ["Files", "Found", "Heard", "Simulated", "against", "measured"]
+__all__ = ["Files", "Found", "Heard", "Simulated", "against", "by_place", "measured"]
 
 SWAPS = ("video/faceswap/ffpp", "video/faceswap/pairs", "video/reenactment/ffpp")
 """What has a seam: these decide. A portrait driven by sound (``lipsync``) is made from edge to edge."""
 CLIPS = "video/genuine/"
 ALARMS = 0.05
 ROUNDS = 1000
-Simulated = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Pairs of one source as networks judge them that have not heard it; ``cells``: `by_place` of the map."""
+
+    scores: NDArray[np.float64]
+    fake: NDArray[np.bool_]
+    pictures: NDArray[np.uint8]
+    cells: float
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Heard:
 
     crops: Crops
     raw: NDArray[np.float64]
-    simulated: Simulated
+    simulated: dict[str, Simulated]
 
 
 @dataclass(frozen=True)
@@ -155,22 +164,44 @@ def measured(heard: Heard) -> Found:
     first = lines["swaps and reenactments"]
     believed = first.auc[1] > 0.5 and first.gain[0] > 0
     pairs = _matched(files)
+    simulated = [auc(one.scores, one.fake) for one in heard.simulated.values()]
     headline = {
         "swaps_auc": round(first.auc[0], 3), "swaps_auc_low": round(first.auc[1], 3),
         "swaps_auc_high": round(first.auc[2], 3), "swaps_softness_auc": round(first.soft, 3),
         "matched_higher": int(sum(won for *_, won in pairs)), "matched_pairs": len(pairs),
-        "simulated_auc": round(float(np.mean([auc(s, y) for s, y, _ in heard.simulated.values()])), 3),
+        "simulated_auc": round(sum(simulated) / max(len(simulated), 1), 3),
     }  # fmt: skip
     tables = [_simulations(heard.simulated), _real(lines), _pairs(pairs), _alarms(files)]
     calibration = fit_platt(files.own, files.fake, list(files.folder)) if believed else None
     return Found("\n\n".join(tables), headline, believed, calibration)
 
 
-def _simulations(simulated: Simulated) -> str:
-    lines = ["| simulated, sources not heard | pairs | AUC | softness alone |", "|---|---|---|---|"]
-    for name, (said, fake, pictures) in simulated.items():
-        control = either(np.array([softness(one) for one in pictures]), fake)
-        lines.append(f"| {name} | {len(fake) // 2} | {auc(said, fake):.3f} | {control:.3f} |")
+def by_place(maps: NDArray[np.float64], seams: NDArray[np.bool_]) -> float:
+    """AUC of maps (n, cells, cells) for seams, each cell compared with the same cell of other faces only.
+
+    So it is no merit to know where seams usually lie: that alone gives .76 to .87 over all cells (0088).
+    """
+    won, pairs = 0.0, 0
+    for row, column in np.ndindex(*maps.shape[1:]):
+        truth = seams[:, row, column]
+        if count := int(truth.sum()) * int((~truth).sum()):
+            won += auc(maps[:, row, column], truth) * count
+            pairs += count
+    return won / pairs if pairs else float("nan")
+
+
+def _simulations(simulated: dict[str, Simulated]) -> str:
+    lines = [
+        "| simulated, sources not heard | pairs | AUC | in a pair | softness alone | cells |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in simulated.items():
+        control = either(np.array([softness(picture) for picture in one.pictures]), one.fake)
+        higher = (one.scores[one.fake] > one.scores[~one.fake]).mean()
+        lines.append(
+            f"| {name} | {len(one.fake) // 2} | {auc(one.scores, one.fake):.3f} | {higher:.0%} "
+            f"| {control:.3f} | {one.cells:.3f} |"
+        )
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ OFTEN = 500
 class Recipe:
     """All that decides how a network comes out, but the data."""
 
-    steps: int = 2500
+    steps: int
     pairs: int = 16
     rate: float = 3e-3
     decay: float = 1e-2

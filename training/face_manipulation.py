@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import face_card
-from training.face_figures import Heard, Simulated, measured
+from training.face_figures import Heard, Simulated, by_place, measured
 from training.face_fit import Maps, Recipe, fit, pair_maps
 from training.face_material import UNSEEN, Crops, face_crops
-from training.face_net import Judge, export, looked, scores
+from training.face_net import Judge, export, judged, looked
 from training.face_pairs import Pairs, face_pairs
 
 __all__ = ["train"]
@@ -30,6 +30,8 @@ __all__ = ["train"]
 CACHE = Path(".cache/faces")
 NETWORKS = 3
 NOTES = ("all", "clear")
+STEPS = (2500, 1000)
+"""With all faces, and with the few of a stated licence, which are known by heart sooner."""
 
 
 def train(data: Path, target: Path, clear: bool = False) -> None:
@@ -43,7 +45,7 @@ def train(data: Path, target: Path, clear: bool = False) -> None:
     maps = pair_maps(pairs, CACHE)
     networks = [_network(crops, pairs, maps, number, clear) for number in range(NETWORKS)]
     shown = looked(crops.seen)
-    raw = np.stack([scores(net, shown) for net in networks])
+    raw = np.stack([judged(net, shown)[0] for net in networks])
     heard = Heard(crops, raw, _simulated(crops, pairs, maps, networks))
     found = measured(heard)
     note = CACHE / f"headline-{NOTES[clear]}.json"
@@ -65,7 +67,7 @@ def train(data: Path, target: Path, clear: bool = False) -> None:
 def _network(crops: Crops, pairs: Pairs, maps: Maps, number: int, clear: bool) -> Judge:
     """Train without the sources of fold ``number``, or take the network from `CACHE`."""
     known = pairs.usable & (crops.fold >= 0) & (crops.fold != number) & (crops.clear | (not clear))
-    rows, recipe = np.flatnonzero(known), Recipe(seed=number)
+    rows, recipe = np.flatnonzero(known), Recipe(STEPS[clear], seed=number)
     key = json.dumps([asdict(recipe), [str(name) for name in crops.origin[rows]], pairs.name, repr(Judge())])
     print(f"network {number}: {len(rows)} faces of {', '.join(sorted(set(crops.folder[rows])))}", flush=True)
     keep = CACHE / f"network-{hashlib.sha256(key.encode()).hexdigest()[:12]}.pt"
@@ -79,16 +81,18 @@ def _weights(folders: NDArray[np.str_]) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _simulated(crops: Crops, pairs: Pairs, maps: Maps, networks: list[Judge]) -> Simulated:
+def _simulated(crops: Crops, pairs: Pairs, maps: Maps, networks: list[Judge]) -> dict[str, Simulated]:
     """The first pairs of each genuine source, as scored by networks that have not heard it."""
-    found: Simulated = {}
+    found = {}
     for folder in dict.fromkeys(crops.folder[pairs.usable]):
         rows = np.flatnonzero((crops.folder == folder) & pairs.usable)[:60]
         if len(rows) < 5:
             continue
         unheard = [n for n in range(NETWORKS) if int(crops.fold[rows[0]]) in (n, UNSEEN)]
         shown = np.concatenate(maps.seen[0][maps.row[rows]])
-        said = np.mean([scores(networks[n], shown) for n in unheard], axis=0)
+        every = [judged(networks[n], shown) for n in unheard]
+        said, where = (np.mean([one[part] for one in every], axis=0) for part in (0, 1))
         labels = np.tile([False, True], len(rows))
-        found[str(folder)] = said, labels, np.concatenate(pairs.pictures[0, rows])
+        seams = by_place(where[labels], maps.seams[0, rows] > 127)
+        found[str(folder)] = Simulated(said, labels, np.concatenate(pairs.pictures[0, rows]), seams)
     return found

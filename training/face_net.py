@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from training.picture_backbone import STAGES, load
 
-__all__ = ["CHANNELS", "Judge", "Look", "export", "looked", "scores"]
+__all__ = ["CHANNELS", "Judge", "Look", "export", "judged", "looked"]
 
 USED = 4
 """Stages of the backbone: down to an eighth of the side."""
@@ -119,11 +119,12 @@ def looked(crops: NDArray[np.uint8]) -> NDArray[np.float16]:
 
 
 @torch.no_grad()
-def scores(judge: Judge, maps: NDArray[np.float16]) -> NDArray[np.float64]:
-    """The logit of each crop that was looked at."""
+def judged(judge: Judge, maps: NDArray[np.float16]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The logit of each crop that was looked at, and its map of seams (n, `CELLS`, `CELLS`)."""
     judge.eval()
-    parts = [judge(torch.from_numpy(maps[i : i + 64]).float())[0].numpy() for i in range(0, len(maps), 64)]
-    return np.concatenate(parts).astype(np.float64)
+    parts = [judge(torch.from_numpy(maps[i : i + 64]).float()) for i in range(0, len(maps), 64)]
+    said, seams = (torch.cat(column).double().numpy() for column in zip(*parts, strict=True))
+    return said, seams
 
 
 class _Mean(nn.Module):

@@ -15,7 +15,7 @@ from tests.unit.inference.video.making import face
 from training import face_pairs as pairs_module
 from training.face_blend import blended, hull, pair
 from training.face_card import card, manifest
-from training.face_figures import Files, Found, Line, against, threshold
+from training.face_figures import Files, Found, Line, against, by_place, threshold
 from training.face_material import KEPT, Crops, face_crops
 from training.face_pairs import face_pairs
 
@@ -199,7 +199,7 @@ def test_training_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: 
     seen = rng.normal(0, 1, (3, 2, CHANNELS, CELLS, CELLS)).astype(np.float16)
     seams = rng.integers(0, 255, (face_fit.VERSIONS, 3, CELLS, CELLS)).astype(np.uint8)
     maps = face_fit.Maps([seen] * face_fit.VERSIONS, seams, np.arange(3))
-    recipe, rows, weights = face_fit.Recipe(steps=5, pairs=2), np.arange(3), np.full(3, 1 / 3)
+    recipe, rows, weights = face_fit.Recipe(5, pairs=2), np.arange(3), np.full(3, 1 / 3)
     whole = face_fit.fit(maps, rows, weights, recipe, tmp_path / "whole.pt")
     step, done = face_fit._step, []
 
@@ -227,7 +227,7 @@ def test_what_ships_is_one_look_and_the_mean_of_the_judges() -> None:
     import onnxruntime
     from bonafide_inference.detectors.face_manipulation.faces_in import tensor
 
-    from training.face_net import CHANNELS, Judge, export, looked, scores
+    from training.face_net import CHANNELS, Judge, export, judged, looked
 
     torch.manual_seed(1)
     judges = [Judge().eval() for _ in range(2)]
@@ -240,5 +240,14 @@ def test_what_ships_is_one_look_and_the_mean_of_the_judges() -> None:
     maps = looked(crops)
     assert maps.shape == (3, CHANNELS, CELLS, CELLS)
     assert np.abs(maps.astype(float).mean((2, 3))).max() < 0.02, "only differences within a crop are left"
-    assert said == pytest.approx(np.mean([scores(judge, maps) for judge in judges], axis=0), abs=0.05)
+    assert said == pytest.approx(np.mean([judged(judge, maps)[0] for judge in judges], axis=0), abs=0.05)
     assert seams.shape == (3, CELLS, CELLS)
+
+
+def test_knowing_where_seams_usually_lie_is_no_merit() -> None:
+    rng = np.random.default_rng(3)
+    usual = rng.random((CELLS, CELLS))
+    seams = rng.random((30, CELLS, CELLS)) < usual
+    assert by_place(np.broadcast_to(usual, seams.shape), seams) == 0.5
+    assert by_place(seams.astype(float), seams) == 1.0
+    assert np.isnan(by_place(np.zeros((2, 1, 1)), np.ones((2, 1, 1), bool)))
