@@ -1,109 +1,152 @@
-"""The small network of `face_manipulation`: a score and a coarse map of seams, in torch; exported to ONNX."""
+"""The networks of `face_manipulation`: a score and a coarse map of seams, in torch; exported to ONNX.
+
+`Look` is not trained: the first stages of an ImageNet network (`picture_backbone`, Apache-2.0) and a
+high-pass, each as its mean and its energy in 16 x 16 cells. `Judge` is: from how these differ *within* one
+crop (their mean over the crop is taken away, so that softness or colour of the whole say nothing) to score
+and seams.
+"""
 
 from __future__ import annotations
 
 import io
-import time
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from bonafide_inference.detectors.face_manipulation.faces_in import SIDE, tensor
+from bonafide_inference.detectors.face_manipulation.faces_in import CELLS, SIDE, tensor
 from numpy.typing import NDArray
-from PIL import Image
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from training.face_blend import blended, finished, jittered
-from training.face_material import Crops
+from training.picture_backbone import STAGES, load
 
-__all__ = ["CELLS", "Net", "export", "fitted", "scores"]
+__all__ = ["CHANNELS", "Judge", "Look", "export", "judged", "looked"]
 
-CELLS = SIDE // 8
-BATCH = 32
-STEPS = 1200
+USED = 4
+"""Stages of the backbone: down to an eighth of the side."""
+CHANNELS = 2 * sum(STAGES[: USED - 1]) + STAGES[USED - 1] + 9
+WIDE, BLOCKS = 64, 4
 
 
-class Net(nn.Module):
-    """float32 (n, 3, `SIDE`, `SIDE`) → logit (n,), seam map (n, `CELLS`, `CELLS`) of logits."""
+class Look(nn.Module):
+    """float32 (n, 3, `SIDE`, `SIDE`), as `faces_in.tensor` makes it → (n, `CHANNELS`, `CELLS`, `CELLS`)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            _layer(3, 16, 5, 2), _layer(16, 32, 3, 2), _layer(32, 64, 3, 2), _layer(64, 64, 3, 1)
-        )
-        self.map = nn.Conv2d(64, 1, 1)
-        self.drop = nn.Dropout(0.2)
-        self.head = nn.Linear(128, 1)
+        self.stages = nn.Sequential(*(_folded(stage) for stage in load().stages[:USED]))
+        self.requires_grad_(False)
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Score and map."""
-        seen = self.body(pixels)
-        pooled = torch.cat((seen.mean((2, 3)), seen.amax((2, 3))), 1)
-        return self.head(self.drop(pooled)).squeeze(1), self.map(seen).squeeze(1)
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See the class."""
+        smooth = functional.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)
+        wide = functional.avg_pool2d(smooth, 3, 1, 1, count_include_pad=False)
+        maps = [_cells(pixels), _energy(4 * (pixels - smooth)), _energy(4 * (smooth - wide))]
+        found = 0.5 * pixels
+        for number, stage in enumerate(self.stages):
+            found = stage(found)
+            last = number == USED - 1
+            maps += [found] if last else [_cells(found), _energy(found)]
+        every = torch.cat(maps, 1)
+        return every - every.mean((2, 3), keepdim=True)
 
 
-def _layer(inside: int, outside: int, size: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, size, stride, size // 2, bias=False), nn.BatchNorm2d(outside), nn.ReLU()
+def _cells(found: Tensor) -> Tensor:
+    step = found.shape[-1] // CELLS
+    return functional.avg_pool2d(found, step, step)
+
+
+def _energy(found: Tensor) -> Tensor:
+    """Log of the mean distance of a cell's values from their local mean."""
+    local = functional.avg_pool2d(found, 3, 1, 1, count_include_pad=False)
+    return torch.log(_cells((found - local).abs()) + 0.02)
+
+
+def _folded(module: nn.Module) -> nn.Module:
+    """The same with each convolution and the normalisation after it as one, padded evenly."""
+    if not isinstance(module, nn.Sequential) or not isinstance(module[0], nn.Conv2d):
+        for name, child in module.named_children():
+            setattr(module, name, _folded(child))
+        return module
+    conv, norm, *rest = module
+    plain = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.kernel_size[0] // 2,
+        groups=conv.groups,
+    )  # fmt: skip
+    plain.weight, plain.bias = fuse_conv_bn_weights(
+        conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
+    return nn.Sequential(plain, *rest)
 
 
-def fitted(crops: Crops, seconds: float, seed: int = 1) -> Net:
-    """Train on genuine crops and their self-blends for so long; a source counts by the root of its size."""
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    rng, net = np.random.default_rng(seed), Net()
-    slope = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
-    names, counts = np.unique(crops.folder, return_counts=True)
-    share = dict(zip(names, 1 / np.sqrt(counts), strict=True))
-    weights = np.array([share[name] for name in crops.folder])
-    started = time.monotonic()
-    for step in range(STEPS):
-        gone = max(step / STEPS, (time.monotonic() - started) / seconds)
-        if gone >= 1:
-            break
-        for group in slope.param_groups:
-            group["lr"] = 3e-3 * min(1.0, step / 30 + 0.05) * (0.5 + 0.5 * float(np.cos(np.pi * gone)))
-        pixels, maps = _batch(crops, weights / weights.sum(), rng)
-        logit, seams = net(torch.from_numpy(pixels))
-        loss = nn.functional.binary_cross_entropy_with_logits(logit, torch.tensor([0.0, 1.0] * (BATCH // 2)))
-        loss = loss + 0.5 * nn.functional.binary_cross_entropy_with_logits(seams, torch.from_numpy(maps))
-        slope.zero_grad()
-        loss.backward()
-        slope.step()
-        if step % 50 == 0:
-            print(f"step {step}, loss {loss.item():.3f}, {time.monotonic() - started:.0f} s", flush=True)
-    return net.eval()
+class Judge(nn.Module):
+    """What `Look` gives → logit (n,), logits of seams (n, `CELLS`, `CELLS`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.even = nn.Sequential(nn.BatchNorm2d(CHANNELS, affine=False), nn.Dropout2d(0.1))
+        self.first = nn.Sequential(nn.Conv2d(CHANNELS, WIDE, 1, bias=False), nn.BatchNorm2d(WIDE), nn.ReLU())
+        self.blocks = nn.ModuleList(_block() for _ in range(BLOCKS))
+        self.seams = nn.Conv2d(WIDE, 1, 1)
+        self.drop = nn.Dropout(0.3)
+        self.head = nn.Linear(2 * WIDE, 1)
+        for last in (self.seams, self.head):
+            nn.init.zeros_(last.weight)
+        nn.init.constant_(self.seams.bias, -2.5)  # seams are rare
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Score and map."""
+        found = self.first(self.even(maps))
+        for block in self.blocks:
+            found = torch.relu(found + block(found))
+        pooled = torch.cat((found.mean((2, 3)), found.amax((2, 3))), 1)
+        return self.head(self.drop(pooled)).squeeze(1), self.seams(found).squeeze(1)
 
 
-def _batch(
-    crops: Crops, share: NDArray[Any], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Pairs of the same face, genuine and self-blended, each finished by chance; maps of the seams."""
-    pixels, maps = [], []
-    for row in rng.choice(len(crops.rgb), BATCH // 2, p=share):
-        rgb, marks = jittered(crops.rgb[row], crops.marks[row], rng)
-        fake, mask = blended(rgb, marks, rng)
-        seam = Image.fromarray(4 * mask * (1 - mask)).resize((CELLS, CELLS), Image.Resampling.BOX)
-        pixels += [finished(rgb, rng), finished(fake, rng)]
-        maps += [np.zeros((CELLS, CELLS), np.float32), np.asarray(seam, np.float32)]
-    return tensor(np.stack(pixels)), np.stack(maps)
+def _block() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(WIDE, WIDE, 5, 1, 2, groups=WIDE, bias=False), nn.BatchNorm2d(WIDE),
+        nn.Conv2d(WIDE, WIDE, 1, bias=False), nn.BatchNorm2d(WIDE),
+    )  # fmt: skip
 
 
-def scores(net: Net, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The logit of each crop (n, h, w, 3)."""
-    with torch.no_grad():
-        parts = [
-            net(torch.from_numpy(tensor(crops[i : i + 64])))[0].numpy() for i in range(0, len(crops), 64)
-        ]
-    return np.concatenate(parts).astype(np.float64)
+@torch.no_grad()
+def looked(crops: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """What `Look` gives of crops (n, h, w, 3): float16 (n, `CHANNELS`, `CELLS`, `CELLS`)."""
+    look = Look().eval()
+    parts = [look(torch.from_numpy(tensor(crops[i : i + 32]))).numpy() for i in range(0, len(crops), 32)]
+    return np.concatenate(parts).astype(np.float16)
 
 
-def export(net: Net) -> bytes:
-    """The network as ONNX: ``crops`` → ``score`` (n,), ``map`` (n, `CELLS`, `CELLS`) of logits."""
+@torch.no_grad()
+def judged(judge: Judge, maps: NDArray[np.float16]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The logit of each crop that was looked at, and its map of seams (n, `CELLS`, `CELLS`)."""
+    judge.eval()
+    parts = [judge(torch.from_numpy(maps[i : i + 64]).float()) for i in range(0, len(maps), 64)]
+    said, seams = (torch.cat(column).double().numpy() for column in zip(*parts, strict=True))
+    return said, seams
+
+
+class _Mean(nn.Module):
+    """What ships: one look, and the mean of what the judges say."""
+
+    def __init__(self, judges: Sequence[Judge]) -> None:
+        super().__init__()
+        self.look, self.judges = Look(), nn.ModuleList(judges)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Score and map."""
+        maps = self.look(crops)
+        said, seams = zip(*(judge(maps) for judge in self.judges), strict=True)
+        return torch.stack(said).mean(0), torch.stack(seams).mean(0)
+
+
+def export(judges: Sequence[Judge]) -> bytes:
+    """All as one ONNX: ``crops`` → ``score`` (n,), ``map`` (n, cells, cells) of logits."""
     file = io.BytesIO()
     torch.onnx.export(
-        net, (torch.zeros(2, 3, SIDE, SIDE),), file, input_names=["crops"], output_names=["score", "map"],
-        dynamic_axes={"crops": {0: "n"}, "score": {0: "n"}, "map": {0: "n"}}, opset_version=17, dynamo=False,
+        _Mean(judges).eval(), (torch.zeros(2, 3, SIDE, SIDE),), file, input_names=["crops"],
+        output_names=["score", "map"], opset_version=17, dynamo=False,
+        dynamic_axes={"crops": {0: "n"}, "score": {0: "n"}, "map": {0: "n"}},
     )  # fmt: skip
     return file.getvalue()

@@ -140,23 +140,30 @@ def test_zygote_that_dies_under_a_job_is_a_crash_not_a_hang(hostile: cell.Cell) 
     ask(hostile, "echo")
     answers: list[dict] = []
     worker = threading.Thread(target=lambda: answers.append(ask(hostile, "sleep", seconds=20)))
+    former = _children(hostile.pid or 0)
     worker.start()
-    supervisor = _first_child(hostile.pid or 0)
+    supervisor = _first_child(hostile.pid or 0, former)
     os.kill(hostile.pid or 0, signal.SIGKILL)
-    worker.join(10)
+    worker.join(60)
     assert answers[0]["reason"] == "crashed"
     assert ended(supervisor)
 
 
-def _first_child(pid: int) -> int:
+def _first_child(pid: int, former: list[int]) -> int:
     deadline = time.monotonic() + 10
-    children = Path(f"/proc/{pid}/task/{pid}/children")
     while time.monotonic() < deadline:
-        listed = children.read_text().split()
-        # A supervisor that has a worker has taken the job.
-        if listed and Path(f"/proc/{listed[0]}/task/{listed[0]}/children").read_text().split():
-            return int(listed[0])
+        for child in _children(pid):
+            if child not in former and _children(child):  # a supervisor that has a worker has taken the job
+                return child
     raise AssertionError("the job never started")
+
+
+def _children(pid: int) -> list[int]:
+    """Of a process; none of one that has just ended, as the former job's supervisor does."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def test_jobs_of_several_threads_run_side_by_side(hostile: cell.Cell) -> None:

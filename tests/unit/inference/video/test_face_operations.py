@@ -18,7 +18,7 @@ from bonafide_inference import faces, registry
 from bonafide_inference.calibration import Platt
 from bonafide_inference.centerface import Face
 from bonafide_inference.detectors.face_manipulation.detector import FaceManipulation
-from bonafide_inference.detectors.face_manipulation.faces_in import SIDE, marks_in, softness, tensor
+from bonafide_inference.detectors.face_manipulation.faces_in import SIDE, softness, tensor
 from bonafide_inference.detectors.lip_sync.measure import (
     MAX_LAG_S,
     STEP_S,
@@ -196,8 +196,6 @@ def test_what_the_network_sees() -> None:
     assert seen_[0].mean() == pytest.approx(0, abs=1e-4)
     assert seen_[0].std() == pytest.approx(1, abs=1e-3)
     assert np.all(seen_[1] == 0)
-    marks = marks_in(one, SIDE)
-    assert np.all((marks > 0) & (marks < SIDE))
     soft = np.asarray(Image.fromarray(face()).resize((40, 30)).resize((320, 240)))
     assert softness(soft) > softness(face())
 
@@ -348,24 +346,6 @@ def test_media_without_pictures_or_too_small() -> None:
 
 
 # ---- training and benchmark -----------------------------------------------------------------------
-
-
-def test_a_self_blend_changes_the_inner_face_only() -> None:
-    from training.face_blend import blended, finished, jittered
-
-    rng = np.random.default_rng(4)
-    (one,) = faces.find(face())
-    rgb, marks = faces.crop(face(), one, 128, 0.25), marks_in(one, 128)
-    again, points = jittered(rgb, marks, rng)
-    assert again.shape == rgb.shape
-    assert points[0, 0] < points[1, 0]
-    for _ in range(20):
-        fake, mask = blended(rgb, marks, rng)
-        assert (fake.shape, mask.shape, fake.dtype.name) == (rgb.shape, (128, 128), "uint8")
-        assert mask[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.2
-        assert mask.max() > 0.5
-        assert np.abs(fake.astype(int) - rgb)[mask > 0.5].mean() < 80
-    assert finished(rgb, rng).shape == (SIDE, SIDE, 3)
 
 
 def test_the_benchmark_shows_measurements_without_a_score() -> None:

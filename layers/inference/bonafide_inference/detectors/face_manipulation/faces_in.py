@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from bonafide_inference.centerface import Face
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["MARGIN", "SIDE", "marks_in", "softness", "tensor"]
+__all__ = ["CELLS", "MARGIN", "SIDE", "softness", "tensor"]
 
-MARGIN = 0.25
+MARGIN = 0.2
 """Share of the face's longer side that is seen around it: the seam of a pasted face must be inside."""
-SIDE = 96
-
-
-def marks_in(face: Face, size: int) -> NDArray[np.float32]:
-    """The landmarks in the square of `faces.crop` at ``size`` pixels, float32 (5, 2)."""
-    half = max(2, round(max(face.box[2], face.box[3]) * (0.5 + MARGIN)))
-    x, y = face.box[0] + face.box[2] / 2, face.box[1] + face.box[3] / 2
-    return np.asarray((face.landmarks - (round(x) - half, round(y) - half)) * size / (2 * half), np.float32)
+SIDE = 128
+CELLS = SIDE // 8
+"""Pixels of the crop that the network sees, and cells of its map of seams, a side."""
 
 
 def tensor(crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -31,7 +31,9 @@ def pictures(job: Job, frames: Sequence[Frame], tracks: Sequence[Track]) -> tupl
     face = Image.fromarray(worst.crop).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     path = os.path.join(job.workdir, "face-heatmap.png")
     heat_overlay(face, 1 / (1 + np.exp(-worst.seams.astype(np.float64)))).save(path, "PNG", compress_level=1)
-    title = "Where the network sees a seam, in the face with the highest raw score (no proof)"
+    title = (
+        "Where the network suspects a seam in the face with the highest raw score (no proof, hardly a hint)"
+    )
     heat = Artifact(name="face-heatmap.png", media_type="image/png", title=title, path=path)
     if job.media.kind != "video":
         return (heat,)
