@@ -42,7 +42,10 @@ class Edge:
 
 
 def screen_edges(rgb: NDArray[np.uint8], face: Face) -> tuple[Edge, ...]:
-    """The nearest straight edge on each side of a face (uint8 RGB picture), where there is one."""
+    """The nearest straight edge on each side of a face (uint8 RGB picture), as far as they make a screen.
+
+    Right, bottom, left, top; the first side without a dark one ends the search: it is no screen then.
+    """
     scale = FACE_PX / max(face.box[2], face.box[3], 1.0)
     size = max(8, round(rgb.shape[1] * scale)), max(8, round(rgb.shape[0] * scale))
     if scale > 1 or min(size) < FACE_PX:
@@ -54,8 +57,11 @@ def screen_edges(rgb: NDArray[np.uint8], face: Face) -> tuple[Edge, ...]:
     for side, turns in (("right", 0), ("bottom", 1), ("left", 2), ("top", 3)):
         view, across, down = _facing_right(grey, x, y, turns)
         edge = _nearest(view, across + half, down)
-        if edge is not None:
-            found.append(Edge(side, edge[0] / FACE_PX, edge[1]))
+        if edge is None:
+            break
+        found.append(Edge(side, edge[0] / FACE_PX, edge[1]))
+        if not edge[1]:
+            break
     return tuple(found)
 
 
