@@ -93,7 +93,7 @@ def score_clips(model: LoadedModel, clips: Sequence[Clip], waves: Waves) -> Scor
     for row, clip in enumerate(clips):
         fold = held_out.get(clip.group)
         judges = slice(None) if fold is None else slice(fold, fold + 1)
-        sounds = {name: _windows(waves, row, version) for name, version in versions.items()}
+        sounds = {name: waves.windows(row, version, WINDOW) for name, version in versions.items()}
         for name, disturb in DISTURBANCES.items():
             sounds[f"probe_{name}"] = [disturb(window) for window in sounds["clean"]]
         for name, windows in sounds.items():
@@ -106,14 +106,6 @@ def score_clips(model: LoadedModel, clips: Sequence[Clip], waves: Waves) -> Scor
             print(f"\r{row}/{len(clips)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return Scored(clips, {k: np.array(v) for k, v in raw.items()}, np.array(spread), gates)
-
-
-def _windows(waves: Waves, row: int, version: int) -> list[NDArray[np.float32]]:
-    sound = waves.samples[row, version, : int(waves.lengths[row])].astype(np.float32) / np.float32(32768)
-    starts = list(range(0, max(1, len(sound) - WINDOW + 1), WINDOW))
-    if len(sound) > WINDOW and starts[-1] + WINDOW < len(sound):
-        starts.append(len(sound) - WINDOW)
-    return [sound[first : first + WINDOW] for first in starts]
 
 
 def _gate(path: Path) -> str:
