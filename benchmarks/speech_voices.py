@@ -100,7 +100,7 @@ def _clip(model: LoadedModel, clip: Clip, waves: Waves, row: int) -> dict[str, A
     fold = model.manifest.input["held_out"].get(clip.group)
     judges = slice(None) if fold is None else slice(fold, fold + 1)
     versions = {"clean": CLEAN, "telephone": TELEPHONE, "mp3": MP3}
-    sounds = {name: _windows(waves, row, version) for name, version in versions.items()}
+    sounds = {name: waves.windows(row, version, WINDOW) for name, version in versions.items()}
     for name, disturb in DISTURBANCES.items():
         sounds[f"probe_{name}"] = [disturb(window) for window in sounds["clean"]]
     logits = {
@@ -111,14 +111,6 @@ def _clip(model: LoadedModel, clip: Clip, waves: Waves, row: int) -> dict[str, A
         "raw": {name: float(some[:, judges].mean()) for name, some in logits.items()},
         "spread": float(logits["clean"].mean(axis=0).std()), "gate": _gate(clip.path),
     }  # fmt: skip
-
-
-def _windows(waves: Waves, row: int, version: int) -> list[NDArray[np.float32]]:
-    sound = waves.samples[row, version, : int(waves.lengths[row])].astype(np.float32) / np.float32(32768)
-    starts = list(range(0, max(1, len(sound) - WINDOW + 1), WINDOW))
-    if len(sound) > WINDOW and starts[-1] + WINDOW < len(sound):
-        starts.append(len(sound) - WINDOW)
-    return [sound[first : first + WINDOW] for first in starts]
 
 
 def _gate(path: Path) -> str:

@@ -60,6 +60,15 @@ class Waves:
                     print(f"\rsound {number}/{len(missing)}", end="", file=sys.stderr, flush=True)
         return cls(np.load(file, mmap_mode="r"), lengths)
 
+    def windows(self, clip: int, version: int, size: int) -> list[NDArray[np.float32]]:
+        """The clip cut into stretches of ``size`` samples, the last one overlapping; a short one whole."""
+        length = max(int(self.lengths[clip]), 1)
+        sound = self.samples[clip, version, :length].astype(np.float32) / np.float32(32768)
+        starts = list(range(0, max(1, length - size + 1), size))
+        if length > size and starts[-1] + size < length:
+            starts.append(length - size)
+        return [sound[first : first + size] for first in starts]
+
     def crop(
         self, clip: int, version: int, size: int, rng: np.random.Generator | None
     ) -> NDArray[np.float32]:

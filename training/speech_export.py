@@ -1,4 +1,4 @@
-"""Several `VoiceNet` as one ONNX file, checked against torch."""
+"""Several `Judge` as one ONNX file, checked against torch."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.speech_net import BINS, VoiceNet
+from training.speech_contrast import Judge, statistics
+from training.speech_net import BINS
 
 __all__ = ["Together", "export"]
 
 
 class Together(nn.Module):
-    """(batch, 2, 256, frames) to the logit of each member, (batch, members)."""
+    """(batch, 2, 256, frames) to the logit of each member, (batch, members); statistics are made once."""
 
-    def __init__(self, members: Sequence[VoiceNet]) -> None:
+    def __init__(self, members: Sequence[Judge]) -> None:
         super().__init__()
+        self.judges = tuple(members)
         self.members = nn.ModuleList(members)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """See the class."""
-        return torch.stack([member(spectrogram)[0] for member in self.members], dim=1)
+        found = statistics(spectrogram)
+        logits = [one.net(spectrogram)[0] + one.contrast(found) for one in self.judges]
+        return torch.stack(logits, dim=1)
 
 
-def export(members: Sequence[VoiceNet], tolerance: float = 1e-3) -> bytes:
+def export(members: Sequence[Judge], tolerance: float = 1e-3) -> bytes:
     """The ONNX bytes; any number of windows, any length from a second.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -160,7 +160,7 @@ def _mask(given: Tensor, rng: np.random.Generator) -> None:
 
 @torch.no_grad()
 def scores(
-    nets: list[VoiceNet],
+    nets: Sequence[nn.Module],
     waves: Waves,
     rows: NDArray[np.int64],
     version: int = CLEAN,
@@ -173,12 +173,7 @@ def scores(
     """
     found = []
     for row in rows:
-        length = max(int(waves.lengths[row]), 1)
-        sound = waves.samples[row, version, :length].astype(np.float32) / np.float32(32768)
-        starts = list(range(0, max(1, length - size + 1), size))
-        if length > size and starts[-1] + size < length:
-            starts.append(length - size)
-        windows = [sound[first : first + size] for first in starts]
+        windows = waves.windows(int(row), version, size)
         given = torch.stack(
             [spectrogram(torch.from_numpy(change(w) if change else w)[None])[0] for w in windows]
         )

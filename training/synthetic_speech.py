@@ -1,9 +1,10 @@
-"""Make ``synthetic_speech``: three networks that are shipped together and judge one another's sources.
+"""Make ``synthetic_speech``: three judges that are shipped together and judge one another's sources.
 
-The sources are dealt out to three folds; each network hears two of them. What is shipped is the mean of the
-three. A clip is judged by the one that has not heard its source, a clip that nobody was trained on by all. So
-every figure is leave-source-out, the calibration is fitted on such scores alone, and no network is trained
-for the measurement only (decision 0068).
+The sources are dealt out to three folds; each judge, a network and a linear discriminant
+(`speech_contrast`), hears two of them. What is shipped is the mean of the three. A clip is judged by the
+one that has not heard its source, a clip that nobody was trained on by all. So every figure is
+leave-source-out, the calibration is fitted on such scores alone, and no network is trained for the
+measurement only (decision 0068).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import torch
 from bonafide_inference.detectors.synthetic_speech.probe import DISTURBANCES
 from numpy.typing import NDArray
 
-from training import speech_card
+from training import speech_card, speech_contrast
 from training.speech_cache import CLEAN, MP3, TELEPHONE, Waves
+from training.speech_contrast import Judge
 from training.speech_export import export
 from training.speech_fit import Recipe, fit, scores
 from training.speech_material import Clip, folds, speech
@@ -76,9 +78,10 @@ def train(data: Path, target: Path, clear: bool = False) -> None:
     clips = speech(data) + package_speech(CACHE / "packages")
     waves = Waves.of(clips, CACHE)
     fold = dealt(clips, clear)
-    networks = [_network(clips, waves, fold, number) for number in range(FOLDS)]
-    heard = measure(clips, waves, networks, fold)
-    weights = export(networks)
+    found = speech_contrast.table(waves, WINDOW)
+    judges = [_judge(clips, waves, fold, number, found) for number in range(FOLDS)]
+    heard = measure(clips, waves, judges, fold)
+    weights = export(judges)
     manifest = speech_card.manifest(heard, hashlib.sha256(weights).hexdigest(), clear)
     notes = [CACHE / f"manifest-{name}.json" for name in ("all", "clear")]
     notes[int(clear)].write_text(json.dumps(manifest), encoding="utf-8")
@@ -101,6 +104,17 @@ def dealt(clips: Sequence[Clip], clear: bool) -> NDArray[np.int64]:
     return found
 
 
+def _judge(
+    clips: Sequence[Clip], waves: Waves, fold: NDArray[np.int64], number: int, found: NDArray[np.float32]
+) -> Judge:
+    """The network of a fold with its second opinion, fitted on the same clips."""
+    rows = np.flatnonzero((fold >= 0) & (fold != number))
+    labels = np.array([clips[int(row)].synthetic for row in rows], dtype=np.int64)
+    groups = np.array([clips[int(row)].group for row in rows])
+    contrast = speech_contrast.discriminant(found[rows], labels, groups)
+    return Judge(_network(clips, waves, fold, number), contrast).eval()
+
+
 def _network(clips: Sequence[Clip], waves: Waves, fold: NDArray[np.int64], number: int) -> VoiceNet:
     """Train without the sources of fold ``number``, or take the network from ``.cache/speech``."""
     rows, recipe = np.flatnonzero((fold >= 0) & (fold != number)), Recipe(seed=number)
@@ -111,16 +125,16 @@ def _network(clips: Sequence[Clip], waves: Waves, fold: NDArray[np.int64], numbe
     return fit(waves, labels, groups, rows, recipe, CACHE / f"network-{key.hexdigest()[:12]}.pt")
 
 
-def measure(clips: Sequence[Clip], waves: Waves, networks: list[VoiceNet], fold: NDArray[np.int64]) -> Heard:
-    """Score every clip by the networks that have not heard its source."""
+def measure(clips: Sequence[Clip], waves: Waves, judges: list[Judge], fold: NDArray[np.int64]) -> Heard:
+    """Score every clip by the judges that have not heard its source."""
     every = np.arange(len(clips))
-    clean = scores(networks, waves, every, CLEAN, WINDOW)
+    clean = scores(judges, waves, every, CLEAN, WINDOW)
 
     def judged(version: int, change: Any = None) -> NDArray[np.float64]:
         found = np.zeros(len(clips))
         for number in range(-1, FOLDS):
             mine = np.flatnonzero(fold == number)
-            nets = networks if number < 0 else [networks[number]]
+            nets = judges if number < 0 else [judges[number]]
             if len(mine):
                 found[mine] = scores(nets, waves, mine, version, WINDOW, change).mean(axis=1)
         return found

@@ -255,10 +255,10 @@ class TestNetwork:
     def test_learns_exports_and_resumes(self, torch, tmp_path: Path) -> None:
         import onnxruntime
 
-        from training import speech_export, speech_fit
+        from training import speech_contrast, speech_export, speech_fit
 
         rng = np.random.default_rng(0)
-        samples = rng.normal(0, 3000, (16, DISTURBED + 1, 16000))
+        samples = rng.normal(0, 3000, (16, DISTURBED + 2, 16000))
         labels = np.arange(16) % 2
         samples[labels == 1] *= np.where(np.arange(16000) % 4000 < 2000, 1, 0.05)  # flickers
         waves = Waves(samples.astype(np.int16), np.full(16, 16000))
@@ -270,8 +270,44 @@ class TestNetwork:
         assert found[labels == 1].min() > found[labels == 0].max()
         again = speech_fit.fit(waves, labels, groups, np.arange(16), recipe, keep)
         assert np.array_equal(found, speech_fit.scores([again], waves, np.arange(16), size=16000)[:, 0])
-        session = onnxruntime.InferenceSession(speech_export.export([net, again]))
+        table = speech_contrast.table(waves, 16000)
+        contrast = speech_contrast.discriminant(table, labels, groups)
+        judges = [speech_contrast.Judge(one, contrast).eval() for one in (net, again)]
+        session = onnxruntime.InferenceSession(speech_export.export(judges))
         assert session.run(None, {"spectrogram": np.zeros((3, 2, 256, 120), np.float32)})[0].shape == (3, 2)
+
+    def test_statistics_know_neither_gain_nor_microphone(self, torch) -> None:
+        from training.speech_contrast import statistics
+        from training.speech_net import spectrogram
+
+        sound = torch.from_numpy(voice(2.0))[None]
+        plain = spectrogram(sound)
+        tilted = plain + torch.tensor([1.0, 0.0])[:, None, None] * torch.linspace(-2, 2, 256)[:, None]
+        tilted[:, 0] -= tilted[:, 0].mean(dim=2, keepdim=True)
+        given = torch.cat([plain, spectrogram(0.1 * sound), tilted])
+        found = statistics(given)
+        assert found.shape == (3, 136)
+        assert (found[0] - found[1:]).abs().max() < 2e-2
+
+    def test_a_contrast_is_learnt_inside_sources(self, torch) -> None:
+        """The first column tells sources apart and, over all of them, classes; the second classes in each."""
+        from training.speech_contrast import LEAST, discriminant
+
+        rng = np.random.default_rng(0)
+        labels, groups = np.arange(240) % 2, np.array([f"s{n // 40}" for n in range(240)])
+        groups[labels == 0] = np.where(rng.random(120) < 0.5, groups[labels == 0], "studio")
+        table = rng.normal(0, 1, (240, 2, 3))
+        table[:, :, 0] += 4 * (groups != "studio")[:, None]
+        table[:, :, 1] += 1.5 * labels[:, None]
+        given = torch.from_numpy(table[:, 0].astype(np.float32))
+        contrast = discriminant(table, labels, groups)
+        assert contrast.weight[1] > 5 * contrast.weight[0].abs()
+        found = contrast(given).numpy()
+        assert found[labels == 1].mean() > found[labels == 0].mean() + 0.3
+        assert found.min() >= LEAST  # what it does not hear is not cleared by it
+        assert contrast(torch.full((1, 3), 1e6)) < 10  # no statistic decides alone
+        with pytest.raises(ValueError, match="no source"):
+            discriminant(table, labels, np.where(labels == 1, "a", "b"))
 
     def test_every_source_is_unheard_by_one_network(self, torch) -> None:
         from training.speech_packages import GROUP
