@@ -78,8 +78,8 @@ def measure(quick: bool = False) -> Table:
 def stereo(path: Path, seconds: int, codec: str, container: str, rate: int) -> None:
     """Write two different voices, which the detectors take for such; half a minute is made and repeated."""
     part = min(30, seconds)
-    both = np.stack([voice(part, n, pitch_hz=90.0 + 30 * n) for n in (1, 2)])
-    both = (both * 32767).astype(np.int16)
+    both = np.stack([voice(30, n, pitch_hz=20.0 + 20 * n) for n in (4, 5)])  # 28 and 30 s of it are speech
+    both = (both[:, : part * 16_000] * 32767).astype(np.int16)
     packed = np.ascontiguousarray(both.T).reshape(1, -1)
     with av.open(str(path), "w", format=container) as out:
         stream: Any = out.add_stream(codec, rate=rate, layout="stereo")
