@@ -34,7 +34,7 @@ class Look(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stages = nn.Sequential(*(_folded(stage) for stage in load().stages[:USED]))
+        self.stages = nn.Sequential(*(_folded(stage) for stage in load().by_stage()[:USED]))
         self.requires_grad_(False)
 
     def forward(self, pixels: Tensor) -> Tensor:

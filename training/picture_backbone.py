@@ -9,6 +9,7 @@ load than to run, and no choice of stages carries over better beyond noise (deci
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from importlib import resources
 
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Backbone", "Headed", "export", "load"]
+__all__ = ["STAGES", "Backbone", "Headed", "export", "load"]
 
 _PLAN = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3))
 """Kernel, step, expansion, channels and blocks of each stage that is kept."""
 _STEM = 32
+STAGES = (_STEM, *(channels for _, _, _, channels, _ in _PLAN))
+"""Channels after the stem and each stage."""
 
 
 class _Same(nn.Conv2d):
@@ -73,6 +76,11 @@ class Backbone(nn.Module):
                 stages.append(_Block(a, channels, kernel, 1 if number else step, widen))
                 a = channels
         self.stages = nn.Sequential(*stages)
+
+    def by_stage(self) -> list[nn.Module]:
+        """The stem and each stage, whose channels are `STAGES`."""
+        ends = np.cumsum([1, *(blocks for *_, blocks in _PLAN)])
+        return [self.stages[0], *(self.stages[a:b] for a, b in itertools.pairwise(ends.tolist()))]
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import math
 import os
@@ -68,12 +69,21 @@ def _guarded(folder: ModelFolder, job: Job) -> Finding:
         )
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001  (one detector must not take the others with it)
+    except Exception as error:
+        if _starved(error):
+            raise MemoryError from error
         words = f"{type(error).__name__}: {error}".replace(job.path, os.path.basename(job.path))
         finding = Finding(
             operation=operation, outcome=Outcome.FAILED, reason="detector_error", detail=words[:300]
         )
     return finding.model_copy(update={"seconds": round(time.monotonic() - started, 4)})
+
+
+def _starved(error: Exception) -> bool:
+    """Whether the system refused memory: to a call, or to a library that was loaded late."""
+    return (isinstance(error, OSError) and error.errno == errno.ENOMEM) or (
+        isinstance(error, ImportError) and "failed to map segment" in str(error)
+    )
 
 
 def _words(detector: Detector, reason: str) -> str | None:
