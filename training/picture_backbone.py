@@ -79,8 +79,8 @@ class Backbone(nn.Module):
 
     def by_stage(self) -> list[nn.Module]:
         """The stem and each stage, whose channels are `STAGES`."""
-        ends = np.cumsum([1, *(blocks for *_, blocks in _PLAN)])
-        return [self.stages[0], *(self.stages[a:b] for a, b in itertools.pairwise(ends.tolist()))]
+        ends = np.cumsum([1, *(blocks for *_, blocks in _PLAN)]).tolist()
+        return [self.stages[0], *(nn.Sequential(*self.stages[a:b]) for a, b in itertools.pairwise(ends))]
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class."""
