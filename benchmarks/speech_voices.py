@@ -195,15 +195,8 @@ def verdicts(model: LoadedModel, scored: Scored) -> list[Asked]:
     for name, alarms in sorted(counted.false_alarms.items(), key=lambda pair: -pair[1]):
         inside = (groups == name) & (scored.labels == 0)
         cleared = ((silent.p <= 0.15) & (silent.high < 0.5))[inside].mean()
-        rows.append(
-            (
-                name,
-                int(inside.sum()),
-                round(alarms, 3),
-                round(float(cleared), 3),
-                round(float((~said)[inside].mean()), 3),
-            )
-        )
+        refused = float((~said)[inside].mean())
+        rows.append((name, int(inside.sum()), round(alarms, 3), round(float(cleared), 3), round(refused, 3)))
     columns = ("genuine speech", "clips", "called fake", "called genuine", "refused")
     print(Table("Genuine speech under the default policy", columns, rows).text(), "\n")
     weights = balanced_weights(

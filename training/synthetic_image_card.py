@@ -92,7 +92,11 @@ Best {figures["network_best_auc"]:.2f} ({figures["network_best_group"]}), worst
 which class was sharper. Which stages and which judge ship was chosen with such figures in view (decision
 0090), so they are a little too good.
 
-**Its weight.** One line through the scores of all pictures, each judged by the head that had not seen its
+**Its weight.** {_weight(worth, limits)}"""
+
+
+def _weight(worth: Earned, limits: dict[str, float]) -> str:
+    return f"""One line through the scores of all pictures, each judged by the head that had not seen its
 group, an offset for each group: slope {worth.slope:+.2f} nats a unit ({worth.low:+.2f} to {worth.high:+.2f},
 groups and pictures in them drawn again). {_crosses(worth)}
 
