@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from training import perceptron, replays_cache
 from training.calibrate import Judged as Calibrations
 from training.calibrate import balanced_weights, confidence, expected_calibration_error, leave_out
+from training.cards import compared, listed
 from training.metrics import auc, bootstrap
 from training.platt import fit_platt
 from training.replays import GENUINE, REPLAYS
@@ -230,19 +231,8 @@ def card(judged: Judged, table: dict[str, Any], other: dict[str, float]) -> str:
     columns = (ALL, CLEAR) if table["data"].count(ALL) else (CLEAR, ALL)
     lines = [
         INTRODUCTION.format(version=table["version"], most=MOST_LLR, rows=columns[0]),
-        f"| leave-source-out; trained on | {columns[0]} (shipped) | {columns[1]} |", "|---|---|---|",
-        "| AUC (95 %, drawing sources) | {} |".format(" | ".join(
-            "{auc:.3f} ({auc_low:.3f}–{auc_high:.3f})".format(**some) for some in (figures, other))),
+        *compared(columns, "AUC", HEADLINE, figures, other), *listed(tables(judged)),
     ]  # fmt: skip
-    lines += [f"| {text} | {figures[name]:.3f} | {other[name]:.3f} |" for name, text in HEADLINE.items()]
-    lines.append("")
-    for title, names, rows in tables(judged):
-        lines += [f"| {title} | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-        lines += [
-            "| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row) + " |"
-            for row in rows
-        ]
-        lines.append("")
     return "\n".join([*lines, LIMITS]).rstrip() + "\n"
 
 

@@ -10,6 +10,7 @@ from bonafide_inference.detectors.audio_splice.features import HOP_S, SEGMENT_S
 from numpy.typing import NDArray
 
 from training.calibrate import balanced_weights, confidence, expected_calibration_error, leave_out
+from training.cards import compared, listed
 from training.cuts_cache import Sounds
 from training.metrics import auc, bootstrap
 from training.platt import fit_platt
@@ -136,21 +137,10 @@ def card(judged: Judged, table: dict[str, Any], other: dict[str, float], sounds:
     clear = not table["data"].count(ROWS[0])
     lines = [
         INTRODUCTION.format(version=table["version"], rows=ROWS[clear]),
-        f"| leave-source-out; trained on | {ROWS[clear]} (shipped) | {ROWS[not clear]} |", "|---|---|---|",
-        "| AUC of the file (95 %, drawing sources) | {} |".format(" | ".join(
-            "{auc:.3f} ({auc_low:.3f}–{auc_high:.3f})".format(**some) for some in (figures, other))),
-    ]  # fmt: skip
-    lines += [f"| {text} | {figures[name]:.3f} | {other[name]:.3f} |" for name, text in HEADLINE.items()]
-    lines.append("")
-    for title, columns, rows in tables(judged, sounds):
-        lines += [f"| {title} | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-        lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-        lines.append("")
+        *compared((ROWS[clear], ROWS[not clear]), "AUC of the file", HEADLINE, figures, other),
+        *listed(tables(judged, sounds)),
+    ]
     return "\n".join([*lines, LIMITS]).rstrip() + "\n"
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 ROWS = ("clear and unstated", "clear")

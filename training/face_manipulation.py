@@ -37,8 +37,9 @@ STEPS = (2500, 1000)
 def train(data: Path, target: Path, clear: bool = False) -> None:
     """Train on all genuine faces (with ``clear`` on those of a stated licence), measure, write both folders.
 
-    Faces, pairs, networks and every fifty steps of them lie under ``.cache/faces``: what was interrupted goes
-    on there. The card shows the figures of the other choice beside its own once that was trained too.
+    Faces, pairs, networks and every five hundred steps of them lie under ``.cache/faces``: what was
+    interrupted goes on there. The card shows the figures of the other choice beside its own once that was
+    trained too.
     """
     crops = face_crops(data, CACHE)
     pairs = face_pairs(crops, CACHE)

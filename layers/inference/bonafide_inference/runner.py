@@ -69,7 +69,7 @@ def _guarded(folder: ModelFolder, job: Job) -> Finding:
         )
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # one detector must not take the others with it
         if _starved(error):
             raise MemoryError from error
         words = f"{type(error).__name__}: {error}".replace(job.path, os.path.basename(job.path))
