@@ -17,7 +17,7 @@ take the fixture ``aws`` (tests/conftest.py)::
   Lambda does, and purges it and its neighbours when the block ends.
 - A Lambda invocation inside moto (a state machine's task) runs the real handler too. Fixture
   ``aws_running`` executes the real ASL (retries without the pause); `Aws.start` starts one, `Aws.wait`
-  waits for its end.
+  waits for its end. A Map's items run one after the other (side by side: tests/cloud).
   ``aws.fakes["detect_image"] = lambda event: ...`` puts something else in a function's place.
 
 Not in moto: the REST API, event source mappings and rules to functions (call the handler with a sample
@@ -56,6 +56,7 @@ from moto.kms.models import kms_backends
 from moto.kms.utils import generate_private_key
 from moto.stepfunctions.models import stepfunctions_backends
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.max_concurrency import MaxConcurrencyDecl
 
 from tests.helpers import template
 from tests.helpers.template import REGION, ROOT
@@ -390,6 +391,8 @@ def in_moto(*, run: bool = False, **parameters: str) -> Iterator[Aws]:
         patch.setattr(Stack, "parse_template", staticmethod(json.loads))
         patch.setattr(Session, "create_client", _one_at_a_time(Session.create_client))
         patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=lambda _seconds: None))
+        # Its workers of one Map race for the key under which a retrier counts (one attempt too many).
+        patch.setattr(MaxConcurrencyDecl, "_eval_body", lambda _self, env: env.stack.append(1))
         with mock_aws(config=settings):
             aws = _deploy(parameters)
             if run:
