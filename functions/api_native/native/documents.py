@@ -343,7 +343,9 @@ class Limits(Document):
     page_entries: int = Field(description="Most entries a page.")
     operations: list[Operation]
     policies: list[str]
-    formats: dict[MediaKind, list[str]]
+    formats: dict[MediaKind, list[str]] = Field(
+        description="The usual ones. Any other sound or video that FFmpeg knows by its content is taken too."
+    )
 
 
 class Health(Document):

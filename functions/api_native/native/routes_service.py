@@ -32,7 +32,7 @@ FORMATS = {
     "video": ["mkv", "flv", "mov", "mp4", "avi", "wmv", "webm", "3gp", "ts", "mpg"],
     "document": ["pdf"],
 }  # fmt: skip
-"""What is understood (decision 0071); a file is judged by its bytes, not by its name."""
+"""The usual ones (decisions 0071, 0102); a file is judged by its bytes, not by its name."""
 
 _CATALOGUE = Path(bonafide.__file__).parent / "catalogue.json"
 _OPENAPI = Path(__file__).parent / "openapi.json"

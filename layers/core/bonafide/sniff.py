@@ -20,7 +20,7 @@ _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 
 
 def sniff(head: bytes) -> str | None:
-    """Name the format family of a file's head, or None for one that is not supported.
+    """Name the format family of a file's head, or None: then libavformat is asked (decision 0102).
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Opening a sound or video container safely, and one sequential pass over what is in it.
 
-libavformat is told which demuxers and protocols it may use: a playlist inside an upload must not open
-another file or a URL.
+libavformat is told which demuxers it may use, and is handed one open file in place of a name: whatever is
+inside an upload can open no other file and no URL, and nothing is guessed from what a file is called.
 """
 
 from __future__ import annotations
@@ -12,15 +12,28 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-__all__ = ["Said", "describe", "encoders", "open_container", "real_streams", "said"]
+__all__ = ["ANY", "Said", "describe", "encoders", "family_of", "open_container", "real_streams", "said"]
+
+_BY_CONTENT = """
+3dostr 4xm aa aax ac4 ace acm ads adx aea afc aix alp anm apac apc apm argo_asf argo_brp argo_cvg ast avr
+avs bethsoftvid bfi bfstm bink binka bmv boa bonk brstm c93 cdxl cine codec2 dcstr derf dfa dhav dsicin dss
+dts dtshd dv dxa ea ea_cdata epaf film_cpk flic frm fsb fwse gdv genh gxf hca hcom hnm hxvs iamf idcin iff
+ifv ilbc ipmovie ircam iss iv8 ivf ivr jv kux kvag laf lc3 lmlm4 loas luodat lvf lxf mca mgsts mlp mm mmf
+mods moflex msf msnwctcp mtaf mtv musx mv mvi mxf mxg nc nistsphere nsp nsv nut nuv oma osq paf pdv pmp
+pp_bnk psxstr pva pvf qcp qoa r3d redspark rka rl2 rm roq rpl rsd s337m scd sdns sdr2 sds sdx ser sga shn
+siff simbiosis_imx smjpeg smk smush sol sox spdif svag svs swf thp tiertexseq tmv truehd ty usm vag vc1test
+vividas vivo vmd vpk vqf wady wavarc wc3movie wsaud wsd wsvqa wtv wve xa xmd xmv xvag xwma yop yuv4mpegpipe
+"""
+RECOGNISED = tuple(_BY_CONTENT.split())
+"""Demuxers that only libavformat's own look at the bytes leads to (decision 0102); each is a family."""
 
 DEMUXERS = {
     "mov": "mov,mp4,m4a,3gp,3g2,mj2",
     "matroska": "matroska,webm",
-    "flv": "flv",
+    "flv": "flv,live_flv",
     "avi": "avi",
     "asf": "asf",
-    "wav": "wav",
+    "wav": "wav,act",
     "ogg": "ogg",
     "flac": "flac",
     "mpegaudio": "mp3,aac,flac",
@@ -39,8 +52,13 @@ DEMUXERS = {
     "tak": "tak",
     "dsf": "dsf",
     "voc": "voc",
+    **{name: name for name in RECOGNISED},
 }
-"""Family (of `bonafide.sniff`) → the demuxers that may look at it."""
+"""Family (of `bonafide.sniff`, or one of `RECOGNISED`) → the demuxers that may look at it."""
+
+ANY = "any"
+"""Family of what `bonafide.sniff` does not know: the demuxer that libavformat names, if it is one of ours."""
+_NEVER_GUESSED = ("mov",)  # sniff knows all of these, and that a camera's raw picture, in such boxes, is none
 
 FAMILIES = {
     "mp4": "mov", "mov": "mov", "m4a": "mov", "3gp": "mov", "mkv": "matroska", "webm": "matroska",
@@ -48,6 +66,7 @@ FAMILIES = {
     "mp3": "mpegaudio", "mp2": "mpegaudio", "aac": "mpegaudio", "ts": "mpegts", "mpg": "mpegps",
     "amr": "amr", "aiff": "aiff", "caf": "caf", "au": "au", "w64": "w64", "ac3": "ac3", "eac3": "ac3",
     "wv": "wv", "tta": "tta", "ape": "ape", "mpc": "mpc", "tak": "tak", "dsf": "dsf", "voc": "voc",
+    **{name: name for name in RECOGNISED},
 }  # fmt: skip
 """`MediaFacts.format` → demuxer family."""
 
@@ -56,27 +75,43 @@ PROBED = {"wav": 32768, "w64": 32768}
 
 
 def open_container(path: str, family: str, *, max_streams: int = 65) -> Any:
-    """Open ``path`` with the demuxers of ``family`` only and no protocol but files.
+    """Open ``path`` with the demuxers of ``family`` only and no protocol but the open file itself.
 
     Raises
     ------
+    OSError
+        If the file cannot be read.
     av.FFmpegError, ValueError
         If it is no such container.
     MemoryError
         If it has more than ``max_streams`` streams (libavformat reports so), or memory ran out.
     """
-    return av.open(
-        path,
-        mode="r",
-        options={
-            "format_whitelist": DEMUXERS[family],
-            "protocol_whitelist": "file",
-            "max_streams": str(max_streams),
-            "enable_drefs": "0",
-            **({"probesize": str(PROBED[family])} if family in PROBED else {}),
-        },
-        metadata_errors="replace",
-    )
+    with open(path, "rb") as file:  # libavformat takes a duplicate of its own
+        return av.open(
+            "fd:",
+            mode="r",
+            options={
+                "fd": str(file.fileno()),
+                "format_whitelist": _allowed(family),
+                "protocol_whitelist": "fd",
+                "max_streams": str(max_streams),
+                "enable_drefs": "0",
+                **({"probesize": str(PROBED[family])} if family in PROBED else {}),
+            },
+            metadata_errors="replace",
+        )
+
+
+def _allowed(family: str) -> str:
+    if family != ANY:
+        return DEMUXERS[family]
+    return ",".join(names for own, names in DEMUXERS.items() if own not in _NEVER_GUESSED)
+
+
+def family_of(container: Any) -> str:
+    """The family of an open container, by its demuxer."""
+    name = container.format.name.split(",")[0]
+    return next(family for family, names in DEMUXERS.items() if name in names.split(","))
 
 
 def real_streams(container: Any) -> tuple[list[Any], list[Any]]:

@@ -10,14 +10,14 @@ __all__ = ["probe_task"]
 
 
 def probe_task(args: dict[str, Any]) -> dict[str, Any]:
-    """Probe ``args["path"]`` as ``args["family"]`` (of `sniff`) within ``args["limits"]``.
+    """Probe ``args["path"]`` as ``args["family"]`` (of `sniff`, or None) within ``args["limits"]``.
 
     Returns
     -------
     dict
         Facts without bytes and sha256, or ``{"refusal": code, "detail": …}``.
     """
-    path, family, limits = str(args["path"]), str(args["family"]), dict(args["limits"])
+    path, family, limits = str(args["path"]), args["family"], dict(args["limits"])
     try:
         if family in FAMILIES:
             from bonafide_inference.probe_image import probe_image
@@ -27,9 +27,10 @@ def probe_task(args: dict[str, Any]) -> dict[str, Any]:
             from bonafide_inference.probe_pdf import probe_pdf
 
             return probe_pdf(path, limits)
+        from bonafide_inference.containers import ANY
         from bonafide_inference.probe_av import probe_av
 
-        return probe_av(path, family, limits)
+        return probe_av(path, family or ANY, limits)
     except Refused as refused:
         return {"refusal": refused.code, "detail": refused.detail}
 

@@ -8,7 +8,14 @@ from typing import Any
 import av
 import av.logging
 
-from bonafide_inference.containers import describe, open_container, real_streams
+from bonafide_inference.containers import (
+    ANY,
+    RECOGNISED,
+    describe,
+    family_of,
+    open_container,
+    real_streams,
+)
 from bonafide_inference.probe import Refused, over
 from bonafide_inference.riff import length_warning
 
@@ -22,6 +29,8 @@ _SUBTYPES = {
     "mpc": "x-musepack", "tak": "x-tak", "dsf": "x-dsf", "voc": "x-voc",
 }  # fmt: skip
 """Media types that are not the format's own name (IANA's where there is one)."""
+_UNSURE = "detected only with low score"
+"""libavformat's warning of a guess (AVPROBE_SCORE_RETRY, 25 of 100, or less)."""
 DEMUX_BUDGET_S = 8.0
 """How long packets are counted; a file that takes longer keeps its declared duration."""
 
@@ -29,14 +38,19 @@ DEMUX_BUDGET_S = 8.0
 def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
     """Facts of the container at ``path``; cover pictures are no video.
 
+    Of the family `ANY` only what libavformat is sure of is taken (decision 0102).
+
     Raises
     ------
     Refused
         ``media_limit_exceeded`` (tracks, seconds, pixels), ``unreadable_media`` (nothing decodes),
-        ``unsupported_format`` (neither sound nor video in it), ``unsupported_codec`` (no decoder for it).
+        ``unsupported_format`` (neither sound nor video in it; not recognised), ``unsupported_codec`` (no
+        decoder for it).
     """
     container = _open(path, family, limits)
+    guessed = family == ANY
     with container:
+        family = family_of(container) if guessed else family
         if len(container.streams) > limits["tracks"]:
             raise over("tracks", len(container.streams), limits["tracks"])
         video, audio = real_streams(container)
@@ -48,6 +62,8 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         _check_seconds(declared, limits)
         tracks = [describe(stream) for stream in container.streams]
         measured, broken = _walk(container, limits)
+    if guessed and not audio and declared is measured is None:
+        raise Refused("unsupported_format", "A picture of a format that is not read.")
     _decode_first(path, family, bool(video))
     facts = _facts(family, tracks, bool(video), video, container, declared, measured, broken)
     told = length_warning(path) if family == "wav" else None
@@ -64,19 +80,30 @@ def _nothing(container: Any) -> Refused:
 
 
 def _open(path: str, family: str, limits: dict[str, Any]) -> Any:
-    """Open within the track limit. Libavformat stops at it with an error that only its log explains."""
-    av.logging.set_level(av.logging.ERROR)
+    """Open within the track limit. What libavformat stops at, and how sure it is, only its log tells."""
+    av.logging.set_level(av.logging.WARNING)
     with av.logging.Capture(local=False) as log:
         try:
-            return open_container(path, family, max_streams=int(limits["tracks"]) + 1)
+            container = open_container(path, family, max_streams=int(limits["tracks"]) + 1)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             if "max_streams" in str(error) or any("max_streams" in line for _, _, line in log):
                 raise Refused("media_limit_exceeded", f"More than {limits['tracks']} tracks.") from error
             if isinstance(error, MemoryError):
                 raise
-            raise Refused("unreadable_media", f"The container cannot be opened: {error}") from error
+            raise _unopened(family, error) from error
         finally:
             av.logging.set_level(None)
+    if family == ANY and any(_UNSURE in line for _, _, line in log):
+        container.close()
+        raise _unopened(family, None)
+    return container
+
+
+def _unopened(family: str, error: Exception | None) -> Refused:
+    if family == ANY:
+        return Refused("unsupported_format", "The bytes are of no supported format.")
+    words = getattr(error, "strerror", None) or error
+    return Refused("unreadable_media", f"The container cannot be opened: {words}")
 
 
 def _facts(
@@ -170,4 +197,4 @@ def name_format(family: str, is_video: bool, container: Any, tracks: list[dict[s
             short = "mp2" if tracks[0]["codec"] in ("mp1", "mp2") else str(container.format.name)
         case _:
             short = _SHORT.get(family, family)
-    return short, f"{medium}/{_SUBTYPES.get(short, short)}"
+    return short, f"{medium}/{_SUBTYPES.get(short, f'x-{short}' if short in RECOGNISED else short)}"

@@ -95,9 +95,9 @@ def sound(
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[planes.shape[0]]
     rate = 48000 if codec == "libopus" else rate  # it knows no other that is near
     with av.open(str(path), "w", format=container) as out:
-        stream = out.add_stream(codec, rate=rate, layout=layout)
-        if codec in ("mp3", "libmp3lame", "aac", "wmav2"):
-            stream.bit_rate = 64000
+        stream = out.add_stream(codec, rate=rate, layout=layout, options={"strict": "experimental"})
+        if codec in ("mp3", "libmp3lame", "aac", "wmav1", "wmav2", "g723_1"):
+            stream.bit_rate = 6300 if codec == "g723_1" else 64000
         _feed_sound(out, stream, planes, layout, rate)
     return path
 
@@ -118,11 +118,12 @@ def video(
     path: Path, codec: str = "libx264", *, seconds: float = 2.0, fps: int = 10,
     size: tuple[int, int] = (176, 144),
     audio: str | None = None, container: str | None = None, options: dict[str, str] | None = None,
+    pixels: str = "yuv420p",
 ) -> Path:  # fmt: skip
     """Moving noise; frame ``i`` is brighter than the one before, so that order can be checked."""
     with av.open(str(path), "w", format=container, options=options or {}) as out:
         stream = out.add_stream(codec, rate=fps)
-        stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = size[0], size[1], pixels
         speech = out.add_stream(audio, rate=RATE, layout="mono") if audio else None
         count = int(seconds * fps)
         for i in range(count):
