@@ -76,22 +76,24 @@ def test_what_is_there_is_heard_and_what_is_wrong_is_said(aws_running: Aws, body
 
 
 @pytest.mark.parametrize(
-    "sound", [np.zeros(3 * RATE), tones(440), np.full(3 * RATE, np.nan), np.full(3 * RATE, 0.4)],
-    ids=["silence", "a tone", "NaN", "DC"],
+    ("sound", "reason"),
+    [(np.zeros(3 * RATE), "silence"), (tones(440), "tone"), (music(6), "music"),
+     (np.full(3 * RATE, 0.4), "dc_only"), (np.full(3 * RATE, np.nan), "non_finite_samples")],
+    ids=["silence", "a tone", "music", "DC", "NaN"],
 )  # fmt: skip
-def test_a_transcript_of_nothing_fails_nothing(tmp_path: Path, sound: np.ndarray) -> None:
+def test_a_transcript_of_nothing_fails_nothing(tmp_path: Path, sound: np.ndarray, reason: str) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(wav(sound.astype(np.float32)))
     media = inspect(str(path))
     assert isinstance(media, MediaFacts)
     (item,) = plan(media, (Operation.TRANSCRIPTION,), Options(), catalogue(), max_items=4)
     (found,) = run_item(str(path), media, item, Options(), str(tmp_path))
-    assert (found.outcome, found.reason) == ("not_applicable", "no_speech")
+    assert (found.outcome, found.reason) == ("not_applicable", reason)
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [(wav(VOICE[:0]), "unreadable_media"), (b"RIFF\0\0\0\0WAVE", "unreadable_media")],
+    [(wav(VOICE[:0]), "empty_file"), (b"RIFF\0\0\0\0WAVE", "unreadable_media")],
     ids=["no samples", "a head alone"],
 )
 def test_nothing_to_hear(aws_running: Aws, body: bytes, code: str) -> None:

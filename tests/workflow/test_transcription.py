@@ -200,4 +200,4 @@ def test_the_engine_in_the_image(aws_running: Aws, monkeypatch: pytest.MonkeyPat
         assert told["language_identified"] is False
         assert said.evidence.details["translation"]["reason"] == "no_translation_engine"
     silent = of(analyse(aws_running, wav(np.zeros(48_000)), (Operation.TRANSCRIPTION,)))
-    assert (silent.outcome, silent.reason) == ("not_applicable", "no_speech")
+    assert (silent.outcome, silent.reason) == ("not_applicable", "silence")

@@ -44,6 +44,7 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
     ------
     Refused
         ``media_limit_exceeded`` (tracks, seconds, pixels), ``unreadable_media`` (nothing decodes),
+        ``empty_file`` (a whole container with nothing in it),
         ``unsupported_format`` (neither sound nor video in it; not recognised), ``unsupported_codec`` (no
         decoder for it).
     """
@@ -64,7 +65,8 @@ def probe_av(path: str, family: str, limits: dict[str, Any]) -> dict[str, Any]:
         measured, broken = _walk(container, limits)
     if guessed and not audio and declared is measured is None:
         raise Refused("unsupported_format", "A picture of a format that is not read.")
-    _decode_first(path, family, bool(video))
+    empty = measured is None and not declared and not broken
+    _decode_first(path, family, bool(video), "empty_file" if empty else "unreadable_media")
     facts = _facts(family, tracks, bool(video), video, container, declared, measured, broken)
     told = length_warning(path) if family == "wav" else None
     if told is not None and told not in facts["warnings"]:
@@ -148,8 +150,8 @@ def _walk(container: Any, limits: dict[str, Any]) -> tuple[float | None, bool]:
     return (last - first if last > first else None), False
 
 
-def _decode_first(path: str, family: str, is_video: bool) -> None:
-    """One frame must decode, or the file is beyond use."""
+def _decode_first(path: str, family: str, is_video: bool, otherwise: str) -> None:
+    """One frame must decode, or the file is beyond use; ``otherwise`` is the code when there is none."""
     wanted = "video" if is_video else "audio"
     try:
         with open_container(path, family) as container:
@@ -159,7 +161,7 @@ def _decode_first(path: str, family: str, is_video: bool) -> None:
                     return
     except (av.FFmpegError, ValueError, IndexError) as error:
         raise Refused("unreadable_media", f"The {wanted} cannot be decoded: {error}") from error
-    raise Refused("unreadable_media", f"The {wanted} track is empty.")
+    raise Refused(otherwise, f"The {wanted} track is empty.")
 
 
 def _check_pixels(width: int, height: int, limits: dict[str, Any]) -> None:

@@ -39,8 +39,10 @@ class PocketSphinx:
         speech = job.piece.speech()
         if not speech.segments:
             gate = speech.gate()
+            heard = gate is not None and gate.reason != "too_little_speech"
             return Finding(
-                operation=Operation.TRANSCRIPTION, outcome=Outcome.NOT_APPLICABLE, reason="no_speech",
+                operation=Operation.TRANSCRIPTION, outcome=Outcome.NOT_APPLICABLE,
+                reason=gate.reason if gate and heard else "no_speech",
                 detail=gate.detail if gate else None, evidence=Evidence(values=speech.values()),
             )  # fmt: skip
         words, heard_s = _words(speech)
