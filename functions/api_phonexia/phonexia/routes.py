@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from bonafide import findings, ids, ingest
-from bonafide.errors import InvalidRequest, NotFound, TooLarge
+from bonafide.errors import InvalidRequest, TooLarge
 from bonafide.http import Form, Response, Status, json_response
 from bonafide.ingest import NewAnalysis
-from bonafide.model import Analysis, State
+from bonafide.model import State
 from bonafide.routing import Call, Route
 from bonafide.settings import settings
-from bonafide.store import analyses
 from bonafide.telemetry import logger
 from bonafide.tokens import Scope
 
@@ -45,7 +44,7 @@ def create(call: Call) -> Response:
 
 def show(call: Call) -> Response:
     """GET …/authenticity-verification/{task_id}: the state, and the result once there is one (PHX-29)."""
-    analysis = _existing(call)
+    analysis = call.analysis("task_id", "There is no such task.", dialect=DIALECT)
     done = translate.state_of(analysis) is words.State.DONE
     told = translate.tell(analysis, findings.of(analysis) if done else ())
     headers = {}
@@ -54,18 +53,6 @@ def show(call: Call) -> Response:
     if told.notes:
         headers["X-Bonafide-Null-Reason"] = ", ".join(told.notes)[:_NOTES]
     return json_response(told.document, Status.OK, headers)
-
-
-def _existing(call: Call) -> Analysis:
-    try:
-        analysis_id = ids.from_uuid(call.params["task_id"], "an")
-    except ValueError as error:
-        raise NotFound("There is no such task.") from error
-    logger.append_keys(analysis_id=analysis_id)
-    analysis = analyses.get(call.tenant, analysis_id)
-    if analysis is None or analysis.dialect != DIALECT or analysis.state is State.DELETED:
-        raise NotFound("There is no such task.")
-    return analysis
 
 
 # ---- reading a new task ------------------------------------------------------------------------------

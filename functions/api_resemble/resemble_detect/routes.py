@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 from bonafide import ingest
-from bonafide.errors import InvalidRequest, NotFound
+from bonafide.errors import InvalidRequest
 from bonafide.http import Response, json_response
-from bonafide.ids import from_uuid
-from bonafide.model import Analysis, State
+from bonafide.model import State
 from bonafide.routing import Call, Route
 from bonafide.store import analyses
 from bonafide.telemetry import logger
@@ -41,7 +40,7 @@ def create(call: Call) -> Response:
 
 def show(call: Call) -> Response:
     """GET /detect/{uuid} (RES-7); any analysis of the tenant can be read."""
-    return json_response(envelope(whole(_existing(call)), link))
+    return json_response(envelope(whole(call.analysis("uuid", "Detect not found")), link))
 
 
 def list_(call: Call) -> Response:
@@ -76,19 +75,6 @@ def secure_upload(call: Call) -> Response:
         new_id=call.tools.new_id,
     )
     return json_response({"success": True, "token": token})
-
-
-def _existing(call: Call) -> Analysis:
-    absent = NotFound("Detect not found")
-    try:
-        analysis_id = from_uuid(call.params["uuid"], "an")
-    except ValueError as error:
-        raise absent from error
-    logger.append_keys(analysis_id=analysis_id)
-    analysis = analyses.get(call.tenant, analysis_id)
-    if analysis is None or analysis.state is State.DELETED:
-        raise absent
-    return analysis
 
 
 ROUTES = (

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from bonafide import findings, ingest, media
 from bonafide.errors import NotFound
 from bonafide.http import Response, json_response
-from bonafide.ids import from_uuid, to_uuid
-from bonafide.model import Analysis, State
+from bonafide.ids import to_uuid
+from bonafide.model import Analysis
 from bonafide.routing import Call, Route
-from bonafide.store import analyses
 from bonafide.telemetry import logger
 from bonafide.tokens import Scope
 
@@ -48,17 +47,10 @@ def _show(task: Task) -> Callable[[Call], Response]:
 
 
 def _existing(call: Call, task: Task) -> Analysis:
-    absent = NotFound("There is no such report.")
-    try:
-        analysis_id = from_uuid(call.params["id"], "an")
-    except ValueError as error:
-        raise absent from error
-    logger.append_keys(analysis_id=analysis_id)
-    analysis = analyses.get(call.tenant, analysis_id)
-    if analysis is None or analysis.state is State.DELETED or analysis.dialect != DIALECT:
-        raise absent
+    absent = "There is no such report."
+    analysis = call.analysis("id", absent, dialect=DIALECT)
     if analysis.echo.get("task") != task.name:
-        raise absent
+        raise NotFound(absent)
     return analysis
 
 

@@ -16,8 +16,10 @@ from typing import Any
 from bonafide import clock, quota
 from bonafide.errors import BonafideError, MethodNotAllowed, NotFound
 from bonafide.http import Caller, Request, Response, caller, problem, status_of
-from bonafide.ids import IdFactory, new_id
+from bonafide.ids import IdFactory, from_uuid, new_id
+from bonafide.model import Analysis, State
 from bonafide.quota import Rate
+from bonafide.store import analyses
 from bonafide.telemetry import logger
 
 __all__ = ["PUBLIC", "Call", "Route", "Router", "Tools"]
@@ -57,6 +59,21 @@ class Call:
     def tenant(self) -> str:
         """The caller's tenant."""
         return self.caller.tenant
+
+    def analysis(self, parameter: str, absent: str, *, dialect: str | None = None) -> Analysis:
+        """The analysis whose UUID the path holds, of this dialect if one is named.
+
+        Raises `NotFound` with the words ``absent`` for one that is deleted, too.
+        """
+        try:
+            analysis_id = from_uuid(self.params[parameter], "an")
+        except ValueError as error:
+            raise NotFound(absent) from error
+        logger.append_keys(analysis_id=analysis_id)
+        found = analyses.get(self.tenant, analysis_id)
+        if found is None or found.state is State.DELETED or dialect not in (None, found.dialect):
+            raise NotFound(absent)
+        return found
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mmap import mmap
 
 from bonafide_inference.isofile import plausible
+from bonafide_inference.riff import ENDLESS
 
 __all__ = ["Chunk", "Layout", "walk", "zip_at_end"]
 
@@ -159,9 +160,10 @@ def _png(data: bytes | mmap, start: int) -> Layout:
 
 
 def _riff(data: bytes | mmap, start: int) -> Layout:
+    """RIFF (Microsoft & IBM 1991); one that does not know its own length is walked to the end of the file."""
     found, place = Layout(), start + 12
     size = int.from_bytes(bytes(data[start + 4 : start + 8]), "little")
-    stop = min(len(data), start + 8 + size)
+    stop = min(len(data), start + 8 + size) if 0 < size < ENDLESS else len(data)
     for _ in range(MAX_CHUNKS):
         head = bytes(data[place : place + 8])
         if len(head) < 8 or place >= stop:

@@ -1,4 +1,7 @@
-"""What a WAV's header says of its length, against what is there; libavformat passes over it in silence."""
+"""What a WAV's header says of its length, against what is there; libavformat passes over it in silence.
+
+Read from the file: `chunks` walks what is mapped, which inspection has no room for in a file of 2 GiB.
+"""
 
 from __future__ import annotations
 

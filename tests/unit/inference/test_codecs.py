@@ -7,12 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from bonafide.model import MediaFacts, Operation, Options, WorkItem
-from bonafide_inference.inspect import inspect
-from bonafide_inference.piece import Piece
 
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
+from tests.unit.inference.test_containers import facts, heard
 
 IN = {
     "nut": """aac ac3 ac3_fixed adpcm_ms adpcm_swf adpcm_yamaha dfpwm eac3 flac g722 libmp3lame mp2 mp2fixed
@@ -52,11 +50,8 @@ def test_every_codec_is_heard(tmp_path: Path, codec: str, muxer: str) -> None:
     spoken = voice(4, rate=rate)
     both = np.stack((spoken, spoken)) if codec == "vorbis" else spoken  # its encoder knows no other
     path = makers.sound(tmp_path / "x", codec, both, rate, muxer)
-    found = inspect(str(path))
-    assert isinstance(found, MediaFacts), found
-    assert found.kind == "audio"
-    item = WorkItem(id="a", detector="audio", operations=(Operation.SYNTHETIC_SPEECH,), channel=0)
-    sound = Piece(str(path), found, item, Options()).speech()
+    assert facts(path).kind == "audio"
+    sound = heard(path)
     assert sound.seconds == pytest.approx(4, abs=0.15)
     assert sound.stats.rate_hz == rate
     assert sound.stats.level_dbfs > -40

@@ -18,11 +18,11 @@ from bonafide.sniff import sniff
 from bonafide_inference.containers import DEMUXERS, RECOGNISED
 from bonafide_inference.inspect import Refusal, inspect
 from bonafide_inference.piece import Piece
-from bonafide_inference.speech import Speech
 
 from benchmarks.hostile import mutated
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
+from tests.unit.inference.test_containers import facts, heard
 
 REFUSED = {
     "a device": "alsa fbdev kmsgrab lavfi oss video4linux2 v4l2 x11grab",
@@ -59,17 +59,6 @@ def test_every_demuxer_is_taken_or_refused_for_a_reason() -> None:
     signed = {name for own, names in DEMUXERS.items() if own not in RECOGNISED for name in names.split(",")}
     lists = [*signed, *RECOGNISED, *(name for names in REFUSED.values() for name in names.split())]
     assert sorted(lists) == sorted(here), "a new demuxer, or one in two lists"
-
-
-def facts(path: Path) -> MediaFacts:
-    found = inspect(str(path))
-    assert isinstance(found, MediaFacts), found
-    return found
-
-
-def heard(path: Path) -> Speech:
-    item = WorkItem(id="a", detector="audio", operations=(Operation.SYNTHETIC_SPEECH,), channel=0)
-    return Piece(str(path), facts(path), item, Options()).speech()
 
 
 @pytest.mark.parametrize(

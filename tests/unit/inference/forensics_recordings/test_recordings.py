@@ -148,7 +148,8 @@ class TestFile:
         mp3 = makers.sound(tmp_path / "x.mp3", "libmp3lame", makers.noise(2))
         assert "aigc_label" in codes(tagged(mp3, AIGC=label), "audio")
 
-    def test_broadcast_wave(self, tone: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("says", [None, 0, 2**32 - 1], ids=["its length", "nothing", "endless"])
+    def test_broadcast_wave(self, tone: Path, tmp_path: Path, says: int | None) -> None:
         body = (
             b"Take 1".ljust(256, b"\0")
             + b"Adobe Audition".ljust(32, b"\0")
@@ -158,7 +159,7 @@ class TestFile:
         data = tone.read_bytes()
         chunk = b"bext" + len(body.ljust(604, b"\0")).to_bytes(4, "little") + body.ljust(604, b"\0")
         data = data[:12] + chunk + data[12:]
-        data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+        data = data[:4] + (len(data) - 8 if says is None else says).to_bytes(4, "little") + data[8:]
         found = ask(put(tmp_path / "x.wav", data), "audio")
         assert {flag.code for flag in found.evidence.flags} == {"editor_named", "mixed_writers"}
         assert found.evidence.details["document_details"]["broadcast"]["date"] == "2024-05-01"
