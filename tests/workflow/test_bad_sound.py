@@ -62,6 +62,11 @@ def test_any_rate_and_many_channels_are_heard(aws_running: Aws, tmp_path: Path) 
     assert found["audio_splice"][0] == "scored"
 
 
+def test_a_container_that_no_signature_names_is_heard(aws_running: Aws, tmp_path: Path) -> None:
+    old = makers.sound(tmp_path / "x", "pcm_s16le", VOICE, RATE, "ircam").read_bytes()
+    assert told(aws_running, old)["audio_splice"][0] == "scored"
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [(wav(VOICE)[: len(wav(VOICE)) * 4 // 5], "truncated"), (wav(VOICE, says=10**9), "truncated"),
