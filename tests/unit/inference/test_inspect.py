@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
@@ -256,10 +255,8 @@ def test_decompression_bomb(tmp_path: Path, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("maker", [makers.matroska_of_tracks, makers.mp4_of_tracks])
 def test_100_000_tracks(tmp_path: Path, maker) -> None:
-    started = time.monotonic()
     path = put(tmp_path / "x.bin", maker(100_000))
-    assert refusal(path) == "media_limit_exceeded"
-    assert time.monotonic() - started < 15
+    assert refusal(path) == "media_limit_exceeded"  # and not `inspection_timed_out`
 
 
 def test_document_bomb(tmp_path: Path) -> None:

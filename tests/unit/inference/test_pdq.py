@@ -102,9 +102,9 @@ def test_a_flat_picture_has_no_quality(size: tuple[int, int]) -> None:
 
 def test_twelve_megapixels_take_little_time() -> None:
     picture = Image.fromarray(waves(400, 300, 8)).resize((4000, 3000))
-    started = time.perf_counter()
+    started = time.process_time()
     pdq.of_picture(picture)
-    assert time.perf_counter() - started < 2.0  # measured 0.03 s
+    assert time.process_time() - started < 2.0  # measured 0.03 s
 
 
 # ---- the detectors -----------------------------------------------------------------------------------

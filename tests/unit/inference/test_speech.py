@@ -240,7 +240,7 @@ class TestBadSound:
         (tmp_path / "x").write_bytes(wav(VOICE[:0]))
         refusal = inspect(str(tmp_path / "x"))
         assert not isinstance(refusal, MediaFacts)
-        assert refusal.code == "unreadable_media"
+        assert refusal.code == "empty_file"
 
     def test_nothing_in_the_stretch(self, tmp_path: Path) -> None:
         heard = listen(tmp_path / "x", wav(VOICE), start_s=30)
