@@ -19,6 +19,7 @@ from bonafide_inference.containers import DEMUXERS, RECOGNISED
 from bonafide_inference.inspect import Refusal, inspect
 from bonafide_inference.piece import Piece
 
+from benchmarks import recognition
 from benchmarks.hostile import mutated
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
@@ -271,6 +272,15 @@ def test_a_guess_is_no_recognition(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         assert container.format.name == "adp"
     assert isinstance(inspect(str(path)), Refusal)
+
+
+def test_what_the_benchmark_of_it_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for seed in range(0, 40, 3):
+        path.write_bytes(recognition.made(seed))
+        assert recognition.taken_for(path) is None
+    assert recognition.taken_for(makers.sound(path, "flac", voice(1), 16_000, "nut")) == ("nut", 100)
+    assert list(recognition.files([str(tmp_path)], 1)) == [path]
 
 
 def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
