@@ -115,8 +115,9 @@ def test_what_is_taken_away_again_leaves_nothing() -> None:
     ("changes", "taken", "turned"),
     [
         ({}, "whole", 0), ({"quality": 75}, "whole", 0), ({"turn": 1}, "whole", 270),
-        ({"turn": 2}, "whole", 180), ({"exif": {0x0112: 6}}, "whole", 90), ({"exif": {0x0112: 3}}, "whole", 180),
-        ({"crop": 12}, "cut_out", 0), ({"crop": 13, "turn": 3}, "cut_out", 90),
+        ({"turn": 2}, "whole", 180), ({"exif": {0x0112: 6}}, "whole", 90),
+        ({"exif": {0x0112: 3}}, "whole", 180), ({"crop": 12}, "cut_out", 0),
+        ({"crop": 13, "turn": 3}, "cut_out", 90),
     ],
 )  # fmt: skip
 def test_a_match_leans_to_genuine(
