@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 __all__ = [
-    "LEAST", "SIDE", "Match", "Sum", "correlate", "crop_shape", "luma", "pack", "residual", "signal", "waves",
+    "LEAST", "SIDE", "Match", "Sum", "correlate", "crop_shape", "lit", "luma", "pack", "residual",
+    "signal", "waves",
 ]  # fmt: skip
 
 Plane = NDArray[np.float32]
@@ -32,6 +33,8 @@ _SIGMA = 3.0
 """Standard deviation of the noise in grey levels, as the filter assumes it."""
 _SATURATED = 250.0
 """Brighter pixels bear no pattern: they are clipped."""
+_DARK = 20.0
+"""Darker pixels bear next to none of it, but what JPEG makes of noise."""
 _WINDOWS = (3, 5, 7, 9)
 _AROUND = 5
 """Pixels round the peak that do not count as other correlation (a square of 11)."""
@@ -65,6 +68,11 @@ def luma(picture: Image.Image) -> Plane:
     high, wide = crop_shape(*picture.size)
     left, top = (picture.width - wide) // 2, (picture.height - high) // 2
     return np.asarray(picture.crop((left, top, left + wide, top + high)).convert("L"), np.float32)
+
+
+def lit(plane: Plane) -> float:
+    """Share of the pixels that are neither dark nor clipped, 0..1: where a pattern can be seen."""
+    return float(np.mean((plane >= _DARK) & (plane < _SATURATED)))
 
 
 def residual(plane: Plane) -> Plane:

@@ -242,3 +242,12 @@ def test_a_broken_camera_does_not_silence_the_others(models: Path, tmp_path: Pat
     found = pattern_of(own, cameras.shot(70, MINE), tmp_path)
     assert found.outcome is Outcome.SCORED
     assert found.evidence.details["cameras"]["gone"] == {"not_compared": "pattern_missing"}
+
+
+@pytest.mark.parametrize("light", [0.05, 5.0])
+def test_where_no_pattern_can_be_seen_nothing_is_said(models: Path, tmp_path: Path, light: float) -> None:
+    dim = io.BytesIO()
+    with Image.open(io.BytesIO(cameras.shot(70, MINE))) as image:
+        image.point(lambda value: min(255, round(value * light))).save(dim, "JPEG")
+    found = pattern_of(models, dim.getvalue(), tmp_path)
+    assert (found.outcome, found.reason) == (Outcome.NOT_APPLICABLE, "too_dark_or_bright")

@@ -28,6 +28,7 @@ WORDS = {
     "declared_generated": "The picture bears an enrolled camera's sensor pattern, and declares itself "
     "generated. A photograph that a generator changed in part is both: the declaration stands.",
     "no_camera_matches": "No enrolled camera's pattern is in the picture. That says nothing against it.",
+    "too_dark_or_bright": "Too few pixels are lit without being clipped for a pattern to be seen.",
     "not_comparable": "The picture is larger than those of every enrolled camera, or too small to compare.",
 }  # fmt: skip
 
@@ -61,9 +62,10 @@ class SensorPattern:
     def score(self, job: Job) -> Finding:
         """Take the noise out once, and correlate it with every camera whose pictures are large enough."""
         cameras = read(job.cameras or "")
-        picture = job.piece.picture()
+        picture, limits = job.piece.picture(), job.manifest.thresholds
+        if sensor.lit(sensor.luma(picture)) < limits["lit_least"]:
+            return _silent(Outcome.NOT_APPLICABLE, "too_dark_or_bright")
         found, left_out = _compare(cameras, picture)
-        limits = job.manifest.thresholds
         best = max(found, key=lambda one: one.pce / one.least(limits), default=None)
         matched = best if best and best.pce >= best.least(limits) else None
         finding = _judged(job, matched, len(found), left_out)
