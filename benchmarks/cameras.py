@@ -14,7 +14,7 @@ import argparse
 import io
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,10 @@ def false_matches(paths: list[Path], made: list[Pattern], which: str) -> None:
     print(f"if none: at most {3 / pictures:.4f} a picture and camera (95 %, rule of three over pictures)\n")
 
 
+def _all(data: Path, folders: Sequence[str], every: int) -> list[Path]:
+    return sorted(p for folder in folders for p in (data / folder).rglob("*") if p.is_file())[::every]
+
+
 def _readable(path: Path) -> Any:
     """The luma of a picture that is large enough, else None."""
     try:
@@ -220,7 +224,10 @@ def power(data: Path, tries: int) -> None:
     print(Table(title, columns, rows).text(), "\n")
 
 
-CHANGES = ("JPEG 95", "JPEG 85", "JPEG 75", "JPEG 50", "85, again 75", "crop 80 %", "resized 80 % and back")
+CHANGES = (
+    "JPEG 95", "JPEG 85", "JPEG 75", "JPEG 50", "85, again 75", "crop 80 %", "half replaced",
+    "resized 80 % and back",
+)  # fmt: skip
 
 
 def _found(queries: list[Path], pattern: Any, strength: float, packed: Any, change: str) -> str:
@@ -240,11 +247,38 @@ def _changed(shot: Image.Image, change: str) -> Image.Image:
         return shot.crop((wide // 10, high // 10, wide - wide // 10, high - high // 10))
     if change.startswith("resized"):
         return shot.resize((wide * 4 // 5, high * 4 // 5), Image.Resampling.BICUBIC).resize(shot.size)
+    if change.startswith("half"):
+        turned = shot.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        shot.paste(turned.crop((0, 0, wide // 2, high)))
+        return shot
     if change.startswith("85"):
         out = io.BytesIO()
         shot.save(out, "JPEG", quality=75)
         return Image.open(out).convert("RGB")
     return shot
+
+
+def planted(data: Path) -> None:
+    """How many generated pictures match when somebody plants a pattern that was taken from other shots."""
+    scenes, generated = _alike(data / "image" / SCENES), _alike(data / "image" / FOLDERS[-1])
+    pattern = _sensor(scenes[0], 77)
+    packed = enrolled(_shots(scenes[:20], pattern, STRENGTH, 90))
+    stolen = enrolled(_shots(scenes[20:40], pattern, STRENGTH, 90)).astype(np.float32)
+    values: dict[str, list[float]] = {"as they are": [], "with the pattern planted": []}
+    for picture in _opened(generated):
+        pixels = np.asarray(picture, np.float32)
+        false = pixels * (1 + STRENGTH * stolen / stolen.std())[..., None]
+        for name, some in zip(values, (pixels, false), strict=True):
+            out = io.BytesIO()
+            Image.fromarray(some.clip(0, 255).round().astype(np.uint8)).save(out, "JPEG", quality=85)
+            given = sensor.signal(sensor.luma(Image.open(io.BytesIO(out.getvalue()))))
+            values[name].append(sensor.correlate(given, sensor.waves(packed), packed.shape, whole=True).pce)
+    for name, found in values.items():
+        wrong = sum(value >= LEAST["whole"] for value in found)
+        print(
+            f"generated pictures {name}: {wrong} of {len(found)} match (median energy {np.median(found):.0f})"
+        )
+    print()
 
 
 # ---- folders that are no camera's -------------------------------------------------------------------
@@ -295,19 +329,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.cameras", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="material with SOURCES.csv")
     parser.add_argument("--every", type=int, default=1, help="only every n-th picture, for a quick look")
-    parser.add_argument("--forensic", action="store_true", help="only the pictures of forensic/")
+    parser.add_argument("--part", help="only: speed, power, planted, folders, image, forensic")
     arguments = parser.parse_args(argv)
     if not (arguments.data / "SOURCES.csv").is_file():
         parser.error(f"{arguments.data} has no SOURCES.csv")
-    if not arguments.forensic:
-        speed()
-        power(arguments.data, max(4, 30 // arguments.every))
-        no_cameras(arguments.data)
-    made = patterns(arguments.data, 4)
-    sets = {"forensic": OTHERS} if arguments.forensic else {"image": ("image",), "forensic": OTHERS}
-    for name, folders in sets.items():
-        paths = sorted(p for folder in folders for p in (arguments.data / folder).rglob("*") if p.is_file())
-        false_matches(paths[:: arguments.every], made, name)
+    data, every = arguments.data, arguments.every
+    parts: dict[str, Callable[[], None]] = {
+        "speed": speed,
+        "power": lambda: power(data, max(4, 30 // every)),
+        "planted": lambda: planted(data),
+        "folders": lambda: no_cameras(data),
+        "image": lambda: false_matches(_all(data, ("image",), every), patterns(data, 4), "image"),
+        "forensic": lambda: false_matches(_all(data, OTHERS, every), patterns(data, 4), "forensic"),
+    }
+    for name, part in parts.items():
+        if arguments.part in (None, name):
+            part()
     return 0
 
 
