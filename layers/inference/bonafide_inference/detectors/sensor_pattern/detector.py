@@ -135,6 +135,7 @@ def _flag(job: Job, matched: Compared) -> Flag:
         code="sensor_pattern", where="pixels", value=matched.name,
         message=f"The pixels bear the sensor pattern of the enrolled camera {matched.name}{part} "
         f"(peak-to-correlation energy {matched.pce:.0f}).",
-        base_rate=f"{figures['false_matches']} of {figures['pairs']} pairs of a picture and another pattern",
+        base_rate=f"{figures['false_matches']} of {figures['pictures']} pictures, each with "
+        f"{figures['patterns']} patterns of others",
         caveat="An edited picture keeps its pattern, and who has pictures of a camera can plant it.",
     )  # fmt: skip
