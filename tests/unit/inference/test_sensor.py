@@ -20,6 +20,7 @@ from bonafide_inference.inspect import inspect
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from benchmarks.cameras import taken
 from ownmodels import enrol
 from tests.helpers import cameras
 
@@ -108,6 +109,15 @@ def test_what_is_taken_away_again_leaves_nothing() -> None:
             first = plane
     total.add(sensor.residual(first), first, -1.0)
     assert np.allclose(total.pattern(), without.pattern(), atol=1e-4)
+
+
+def test_the_simulated_camera_of_the_benchmark_leaves_its_pattern() -> None:
+    random = np.random.default_rng(8)
+    pattern = random.normal(0, 1, (128, 160)).astype(np.float32)
+    scene = Image.fromarray(cameras.scene(9, (160, 128)).clip(0, 255).astype(np.uint8))
+    planes = [sensor.luma(taken(scene, pattern, strength, 90, 1)) for strength in (0.02, 0.0)]
+    bears, does_not = (np.corrcoef(sensor.residual(p).ravel(), pattern.ravel())[0, 1] for p in planes)
+    assert bears > 0.2 > abs(does_not)
 
 
 # ---- the detector -----------------------------------------------------------------------------------
