@@ -21,6 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks.cameras import taken
+from localcloud.score import score_file
 from ownmodels import enrol
 from tests.helpers import cameras
 
@@ -158,6 +159,14 @@ def test_no_match_is_silence(models: Path, tmp_path: Path, shot: Any, reason: st
     found = pattern_of(models, cameras.shot(seed, camera, **changes), tmp_path)
     assert (found.outcome, found.reason, found.llr) == (Outcome.NOT_APPLICABLE, reason, None)
     assert found.evidence.flags == () and found.detail
+
+
+def test_a_folder_is_scored_offline(models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "q.jpg"
+    path.write_bytes(cameras.shot(70, MINE))
+    line = score_file(str(path), Operation.SYNTHETIC_IMAGE, models_dir=str(models))
+    assert (line["verdict"], line["model"]) == ("genuine", "sensor_pattern@1.0.0")
+    assert score_file(str(path), Operation.SYNTHETIC_IMAGE)["verdict"] == "inconclusive"
 
 
 def test_without_cameras_nothing_runs(models: Path, tmp_path: Path) -> None:
