@@ -32,7 +32,7 @@ RECIPES_ENV := $(VENV)/.recipes-$(STAMP)
 TRAIN_ENV := $(VENV)/.train-$(STAMP)
 LEARNED := face_manipulation synthetic_image synthetic_speech
 
-.PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay
+.PHONY: test-recipes model-add model-list model-promote model-demote model-rollback model-remove model-weights policy-replay camera-add camera-list camera-remove
 .PHONY: help run up down status logs reset score test check coverage-spec bench bench-forensics bench-image bench-speech bench-video trust-lists train deploy openapi token clean venv venv-dev
 
 help:  ## This list
@@ -115,6 +115,15 @@ model-remove: $(RUN_ENV)  ## Run NAME no more, not even in shadow; its versions 
 
 model-weights: $(RUN_ENV)  ## Fit how the voting models of OPERATION are weighed, over DATA
 	@$(PY) -m ownmodels weights
+
+camera-add: $(RUN_ENV)  ## Learn the sensor pattern of camera NAME from its pictures in DATA (docs/cameras.md)
+	@$(PY) -m ownmodels camera-add
+
+camera-list: $(RUN_ENV)  ## The enrolled cameras
+	@$(PY) -m ownmodels camera-list
+
+camera-remove: $(RUN_ENV)  ## Compare pictures with camera NAME no more; its pattern is erased
+	@$(PY) -m ownmodels camera-remove
 
 policy-replay: $(RUN_ENV)  ## What POLICY would have changed in stored analyses (of TENANT, or exported in FILE)
 	@$(PY) -m localcloud.replay

@@ -1,4 +1,4 @@
-"""The commands behind ``make model-…``: ``python -m ownmodels add | list | promote | demote | rollback | …``.
+"""The commands behind ``make model-…`` and ``make camera-…``: ``python -m ownmodels add | list | …``.
 
 Arguments come from the environment (MODEL_PATH, DATA, NAME, OPERATION, STACK), as make hands them over. Exit
 status: 0 done; 1 refused, with the reason; 2 the command was wrong; 3 the cloud is to blame.
@@ -22,7 +22,7 @@ from bonafide_inference.plug import PictureInput, SoundInput
 
 from localcloud import place
 from localcloud.cloud import CloudError
-from ownmodels import card, hostile, material, weights
+from ownmodels import cameras, card, hostile, material, weights
 from ownmodels.folder import Refused, complete, write
 from ownmodels.measure import Measured, measure
 
@@ -214,6 +214,9 @@ _COMMANDS: dict[str, Callable[[Environment], int]] = {
     "rollback": _stand(own.rollback, "rollback"),
     "remove": _stand(own.remove, "remove"),
     "weights": weigh,
+    "camera-add": cameras.add,
+    "camera-list": cameras.list_,
+    "camera-remove": cameras.remove,
 }
 
 if __name__ == "__main__":

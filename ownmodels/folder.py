@@ -22,7 +22,7 @@ _KINDS = {
 }
 """Which function runs an entry, and on what kinds of media at most (the manifest may name fewer)."""
 
-_OURS = ("sha256", "type", "kind", "promoted", "figures")
+_OURS = ("sha256", "type", "kind", "promoted", "figures", "wants_cameras")
 """Members that `make model-add` writes; an owner's are ignored, for they cannot be taken on trust."""
 
 _MOST_JSON = 1 << 18

@@ -18,7 +18,7 @@ from bonafide_inference.registry import ITEM_MEMORY_MB
 
 from ownmodels.folder import Refused
 
-__all__ = ["MOST_BYTES", "cell", "look", "look_task", "try_out", "try_task"]
+__all__ = ["MOST_BYTES", "believe", "cell", "look", "look_task", "try_out", "try_task"]
 
 MOST_BYTES = 1 << 30
 """Of model.onnx. A cell has 2 GiB for weights, activations and the decoded media."""
@@ -34,6 +34,7 @@ def cell() -> Cell:
     """One cell for all that this package does with foreign bytes."""
     tasks = {name: f"ownmodels.{place}" for name, place in {
         "look": "hostile:look_task", "try": "hostile:try_task", "vary": "variants:vary_task",
+        "enrol": "enrol:enrol_task",
     }.items()}  # fmt: skip
     return Cell(tasks, preload=("numpy", "bonafide_inference.runner"))
 
@@ -61,7 +62,7 @@ def look(path: str, shape: tuple[int, ...], *, seconds: float = LOOK_SECONDS) ->
         seconds=seconds,
         memory_mb=LOOK_MEMORY_MB,
     )
-    _believe(answer)
+    believe(answer)
 
 
 def try_out(folder: str, shape: tuple[int, ...], *, seconds: float = TRY_SECONDS) -> dict[str, float]:
@@ -80,10 +81,11 @@ def try_out(folder: str, shape: tuple[int, ...], *, seconds: float = TRY_SECONDS
     """
     args = {"folder": os.path.abspath(folder), "shape": list(shape)}
     answer = cell().run("try", args, seconds=seconds, memory_mb=ITEM_MEMORY_MB)
-    return {name: float(value) for name, value in _believe(answer).items()}
+    return {name: float(value) for name, value in believe(answer).items()}
 
 
-def _believe(answer: dict[str, Any]) -> dict[str, Any]:
+def believe(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what a task of the cell found. Raises `Refused` with the task's reason, or the cell's."""
     reasons = {"timed_out": "hangs", "out_of_memory": "too_much_memory"}
     if not answer["ok"]:
         reason = str(answer.get("reason"))

@@ -46,6 +46,7 @@ def hear(operation: Operation, samples: Sequence[Sample], models_dir: str | None
     """Ask every voting model of the operation of every file; a model in shadow does not vote."""
     heard = []
     folders = [f for f in discover(models_dir) if f.manifest.operation is operation and not f.shadow]
+    folders = [f for f in folders if not f.manifest.wants_cameras]  # speaks of some cameras' pictures only
     for number, sample in enumerate(samples, 1):
         media = inspect(str(sample.path))
         said: dict[str, list[float]] = {}

@@ -1,5 +1,7 @@
 """An owner's models: which there are, which run in shadow, which are promoted. Pure; `shelf` keeps them.
 
+The same index names the cameras that the owner enrolled (`cameras`).
+
 A release is one measured version of a model and never changes. A *standing* says which release of a model
 is promoted (fused) and which runs in shadow (shown, not fused): a new version stands in shadow beside the
 promoted one. Every change keeps the standing before it, so that one step back is one command.
@@ -13,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from bonafide.cameras import Camera
 from bonafide.errors import Conflict, NotFound
 from bonafide.model import Weights, Word
 
@@ -66,6 +69,11 @@ class Index(Word):
     format: Literal[1] = 1
     models: dict[str, OwnModel] = Field({})
     weights: tuple[Weights, ...] = ()
+    cameras: dict[str, Camera] = Field({})
+
+    def with_cameras(self, cameras: dict[str, Camera]) -> Index:
+        """Return the index with these cameras for its own (`cameras.enrol`, `cameras.withdraw`)."""
+        return self.model_copy(update={"cameras": cameras})
 
 
 def folder(name: str, version: str) -> str:

@@ -55,7 +55,7 @@ class RunItem(Protocol):
         *,
         models_dir: str | None,
     ) -> Sequence[Finding]:
-        """Return at least one finding for each operation; ``models_dir`` holds the owner's model folders."""
+        """Return at least one finding for each operation; ``models_dir`` holds what is the owner's."""
 
 
 def usage(started: float) -> Json:
@@ -125,7 +125,7 @@ def detect(event: Json, run_item: RunItem) -> Json:
     def look(analysis: Analysis, item: WorkItem, folder: Path) -> Sequence[Finding]:
         assert analysis.media is not None  # `answer` has seen to it
         assert analysis.media_ref is not None
-        models_dir = shelf.folders(shelf.read(), item.detector, item.operations)
+        models_dir = shelf.folders(shelf.read(), item.detector, item.operations, event["tenant"])
         path = folder / "media"
         media.download(analysis.media_ref, path)
         return run_item(str(path), analysis.media, item, analysis.options, str(folder), models_dir=models_dir)

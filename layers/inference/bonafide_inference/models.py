@@ -98,6 +98,7 @@ class Manifest(BaseModel):
     data: str
     source: str | None = Field(None, description="Where the weights come from.")
     figures: dict[str, float | int | str | None] = Field({}, description="Measured; see the card.")
+    wants_cameras: bool = Field(False, description="Runs only where an owner has enrolled cameras.")
     promoted: bool = Field(False, description="An owner's model only: measured, so no longer in shadow.")
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bonafide import cameras
 from bonafide.model import Artifact, Finding, MediaFacts, Operation, Options, Outcome, Window, WorkItem
 from pydantic import ValidationError
 
@@ -48,6 +49,8 @@ class Job:
     manifest: Manifest
     folder: str
     piece: Piece
+    cameras: str | None = None
+    """Where the owner's enrolled cameras lie (`enrolled.read`)."""
 
 
 class Detector(Protocol):
@@ -94,7 +97,14 @@ def wanted(media: MediaFacts, item: WorkItem, models_dir: str | None = None) -> 
         if folder.manifest.kind == item.detector
         and folder.manifest.operation in item.operations
         and media.kind in folder.manifest.media_kinds
+        and (not folder.manifest.wants_cameras or _cameras(models_dir))
     )
+
+
+def _cameras(models_dir: str | None) -> str | None:
+    """The folder of enrolled cameras beside the owner's models, if there are any."""
+    place = os.path.join(models_dir, cameras.FOLDER) if models_dir else ""
+    return place if os.path.isfile(os.path.join(place, cameras.INDEX)) else None
 
 
 def run_item(
@@ -117,7 +127,7 @@ def run_item(
     workdir
         An existing directory; artifacts are written into it and named by ``Artifact.path``.
     models_dir
-        A directory of owner's model folders; they run in shadow unless promoted.
+        A directory of owner's model folders, which run in shadow unless promoted, and ``cameras/``.
     seconds, memory_mb
         Limits of the cell.
 
@@ -131,7 +141,8 @@ def run_item(
     folders = wanted(media, item, models_dir)
     findings: list[Finding] = []
     if folders:
-        findings = run_folders(path, media, item, options, workdir, folders, seconds, memory_mb)
+        place = _cameras(models_dir)
+        findings = run_folders(path, media, item, options, workdir, folders, seconds, memory_mb, place)
     for operation in item.operations:
         if not any(folder.manifest.operation == operation for folder in folders):
             findings.append(
@@ -150,6 +161,7 @@ def run_folders(
     folders: Sequence[ModelFolder],
     seconds: float = ITEM_SECONDS,
     memory_mb: int = ITEM_MEMORY_MB,
+    enrolled: str | None = None,
 ) -> list[Finding]:
     """Run these folders over one piece in one cell call; one finding each, in order (see `run_item`).
 
@@ -163,6 +175,7 @@ def run_folders(
         "item": item.model_dump(mode="json"),
         "options": options.model_dump(mode="json"),
         "folders": [{"path": folder.path, "shipped": folder.shipped} for folder in folders],
+        "cameras": enrolled and os.path.abspath(enrolled),
     }
     started = time.monotonic()
     answer = cell.run("run_item", args, seconds=seconds, memory_mb=memory_mb)
@@ -176,7 +189,7 @@ def run_folders(
     found: list[Finding] = []
     for one in folders:
         left = max(0.0, started + seconds - time.monotonic())
-        found += run_folders(path, media, item, options, workdir, [one], left, memory_mb)
+        found += run_folders(path, media, item, options, workdir, [one], left, memory_mb, enrolled)
     return found
 
 

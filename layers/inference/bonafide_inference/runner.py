@@ -32,6 +32,7 @@ def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
         job = Job(
             path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
             workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
+            cameras=args["cameras"],
         )  # fmt: skip
         findings.append(_guarded(folder, job))
     findings = with_heatmap(folders, findings, piece, args["workdir"])
