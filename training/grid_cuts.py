@@ -19,7 +19,8 @@ from typing import Any
 import av
 import bonafide_inference
 import numpy as np
-from bonafide_inference.detectors.audio_splice.framegrid import GridWatch
+from bonafide_inference.detectors.audio_splice.framegrid import follow
+from bonafide_inference.nativesound import NativeSound
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -84,8 +85,7 @@ def watch(hosts: Sequence[Clip], sounds: Sequence[Sound], seed: int = 31) -> Ite
         for kind in KINDS:
             made, cuts = _cut(kind, coded, other, rate, rng)
             made = _saved(made, saved, rate, rng)
-            seen = GridWatch(rate)
-            seen.feed(made)
+            seen = follow(NativeSound.of(made, rate))
             jumps = seen.jumps()
             right = bool(cuts) and any(
                 j.start_s - NEAR_S <= cut <= j.end_s + NEAR_S for cut in cuts for j in jumps

@@ -10,7 +10,9 @@ import pytest
 from bonafide.model import Operation, Outcome
 from bonafide_inference.calibration import Calibrated, Platt
 from bonafide_inference.detectors.audio_splice import detector
-from bonafide_inference.detectors.audio_splice.framegrid import HOP, GridWatch, mdct
+from bonafide_inference.detectors.audio_splice.coders import HOP, mdct
+from bonafide_inference.detectors.audio_splice.framegrid import Grid, follow
+from bonafide_inference.nativesound import NativeSound
 
 from tests.unit.inference.makers import sound, voice, wav
 from tests.unit.inference.test_audio_splice import ask
@@ -28,11 +30,11 @@ def decoded(path: Path, seconds: float = 6, seed: int = 1, rate: int = RATE) -> 
     return (np.round(planes * 32768) / 32768).astype(np.float32)
 
 
-def watched(samples: np.ndarray, rate: int = RATE, start_s: float = 0.0) -> GridWatch:
-    watch = GridWatch(rate, start_s)
+def watched(samples: np.ndarray, rate: int = RATE, start_s: float = 0.0) -> Grid:
+    kept = NativeSound()
     for block in np.array_split(samples, 7):
-        watch.feed(block)
-    return watch
+        kept.add(start_s, rate, block)
+    return follow(kept)
 
 
 def test_the_transform_is_the_one_of_the_books() -> None:
@@ -42,6 +44,30 @@ def test_the_transform_is_the_one_of_the_books() -> None:
     matrix = np.cos(np.pi / size * (n + 0.5 + size / 2) * (k + 0.5)) * np.sqrt(2 / size)
     window = np.sin(np.pi * (n + 0.5) / (2 * size))
     assert np.allclose(mdct(given, "sine"), (given * window) @ matrix.T, atol=1e-5)
+
+
+def by_hand(samples: np.ndarray, shape: str) -> np.ndarray:
+    """A transform coder with this window: what is small for its frame becomes zero, and 16 bits."""
+    padded = np.pad(samples, (HOP, 2 * HOP - samples.size % HOP))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * HOP)[::HOP]
+    basis = mdct(np.eye(2 * HOP, dtype=np.float32), shape)
+    coefficients = mdct(frames, shape)
+    step = 0.3 * np.abs(coefficients).mean(axis=1, keepdims=True)
+    back = (np.round(coefficients / step) * step) @ basis.T
+    made = np.zeros(padded.size)
+    for row, part in enumerate(back):
+        made[row * HOP : row * HOP + 2 * HOP] += part
+    return (np.round(made * 32768) / 32768).astype(np.float32)[HOP : HOP + samples.size]
+
+
+@pytest.mark.parametrize("shape", ["sine", "kbd"])
+def test_either_window_is_known(shape: str) -> None:
+    coded = by_hand(voice(5), shape)
+    grid = watched(coded)
+    assert grid.found
+    assert set(grid.places[grid.places >= 0] % HOP) == {0}
+    (jump,) = watched(np.concatenate((coded[: 2 * RATE], coded[2 * RATE + 700 :]))).jumps()
+    assert jump.samples == HOP - 700
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])

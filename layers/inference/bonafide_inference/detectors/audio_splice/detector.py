@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from bonafide.model import (
@@ -18,14 +18,15 @@ from bonafide.model import (
 )
 from bonafide_inference.calibration import Calibrated, probability
 from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEGMENT_S, measure
-from bonafide_inference.detectors.audio_splice.framegrid import GridWatch, Jump
+from bonafide_inference.detectors.audio_splice.framegrid import Jump, follow
 from bonafide_inference.models import LoadedModel, ModelError, load
+from bonafide_inference.nativesound import NativeSound
 from bonafide_inference.registry import Job
 from bonafide_inference.soundplot import plotted
-from bonafide_inference.speech import RATE_HZ, Limits, Speech
+from bonafide_inference.speech import Limits, Speech
 from numpy.typing import NDArray
 
-__all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs", "watched"]
+__all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs"]
 
 LIMITS = Limits(speech_s=1.0, snr_db=float("-inf"))
 """A cut is heard in the background as well: loud noise and little speech are no reason to decline."""
@@ -56,13 +57,14 @@ class AudioSplice:
         llrs = segment_llrs(model, rows)
         raw = file_score(llrs)
         found = model.manifest.calibration.apply(raw)
-        watch = watched(job.piece.sound())
-        sure = calibrated_jump(model) if watch.jumps() else None
-        segments = _segments(speech, llrs, watch.jumps(), sure)
+        grid = follow(speech.native or NativeSound())
+        jumps = grid.jumps()
+        sure = calibrated_jump(model) if jumps else None
+        segments = _segments(speech, llrs, jumps, sure)
         suspicious = joined(segments)
         values = speech.values() | {
             "raw_score": round(raw, 4), "segments": len(segments), "suspicious_stretches": len(suspicious),
-            "coding_grid": watch.found, "coding_grid_jumps": len(watch.jumps()),
+            "coding_grid": grid.found, "coding_grid_jumps": len(jumps),
         }  # fmt: skip
         found = found if sure is None else either(found, sure)
         if len(rows):
@@ -71,7 +73,7 @@ class AudioSplice:
         return Finding(
             operation=Operation.AUDIO_SPLICE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
             interval=found.interval,
-            evidence=Evidence(segments=segments, values=values, flags=_flags(watch.jumps())),
+            evidence=Evidence(segments=segments, values=values, flags=_flags(jumps)),
             artifacts=plotted(job, speech, segments, suspicious, "cuts", "Possible cuts"),
             channel=speech.channel,
         )  # fmt: skip
@@ -106,20 +108,6 @@ def joined(segments: Sequence[Segment]) -> list[tuple[float, float]]:
         else:
             found.append((segment.start_s, segment.end_s))
     return found
-
-
-def watched(blocks: Iterable[tuple[float, int, NDArray[np.float32]]]) -> GridWatch:
-    """The grid of an earlier coding through a stream of (seconds, Hz, samples), as `Piece.sound` gives it.
-
-    A stream that changes its rate is watched up to there.
-    """
-    watch: GridWatch | None = None
-    for begun, rate, block in blocks:
-        watch = watch or GridWatch(rate, begun)
-        if rate != watch.rate_hz:
-            break
-        watch.feed(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0))
-    return watch or GridWatch(RATE_HZ)
 
 
 def calibrated_jump(model: LoadedModel) -> Calibrated:
