@@ -48,6 +48,8 @@ class Job:
     manifest: Manifest
     folder: str
     piece: Piece
+    findings: tuple[Finding, ...] = ()
+    """What the operations of ``manifest.input["findings"]`` said of the piece, as far as asked for."""
 
 
 class Detector(Protocol):

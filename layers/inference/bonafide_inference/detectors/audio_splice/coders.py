@@ -139,12 +139,11 @@ def _everywhere(samples: Array, shape: str) -> NDArray[np.float32]:
     strong = np.sqrt(sum(np.einsum("nk,nk->k", part, part) for part in parts) / (2 * len(views)))
     every, blocks = _middling(strong), HOP // STEP
     sums, near = Sums(strong[every], HOP), np.empty((ROWS, blocks, 8), np.float32)
-    for bins in every.reshape(-1, ROWS):
-        for half, part in enumerate(parts):
-            chosen = part[:, bins].T
-            for tap in range(4):
-                near[:, :, 4 * half + tap] = chosen[:, tap : tap + blocks]
-        sizes = np.matmul(near, _between()[bins]).reshape(ROWS, HOP)
+    taps = [np.lib.stride_tricks.sliding_window_view(np.take(part, every, 1).T.copy(), 4, 1) for part in parts]
+    for first in range(0, BINS, ROWS):
+        some = slice(first, first + ROWS)
+        near[..., :4], near[..., 4:] = taps[0][some, :blocks], taps[1][some, :blocks]
+        sizes = np.matmul(near, _between()[every[some]]).reshape(ROWS, HOP)
         sums.add(np.abs(sizes, out=sizes))
     return sums.scores()
 

@@ -4,7 +4,8 @@ A transform coder sets weak coefficients of each frame to zero. Where decoded so
 very places where the coder cut it, these zeros come back; a sample beside it, they do not. So the grid of an
 earlier coding can be read from the samples, and where something was left out or put in, the grid behind the
 cut starts at another place (Yang, Qu & Huang 2008 for MP3; Gärtner et al., AES 2014, across coders). What the
-transforms of the coders are is in `coders`; here is the search, and how a grid is followed (decision 0094).
+transforms of the coders are is in `coders` and `layer3`; here is the search, and how a grid is followed
+(decision 0094).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 from bonafide_inference.detectors.audio_splice.coders import Aac, Coder
+from bonafide_inference.detectors.audio_splice.layer3 import Mp3
 from bonafide_inference.nativesound import NativeSound
 from numpy.typing import NDArray
 
@@ -88,9 +90,23 @@ class Grid:
         return found
 
 
-def follow(sound: NativeSound) -> Grid:
-    """Look for the grid of an earlier coding and follow it through the sound."""
-    return _Watch(sound, Aac()).grid()
+def follow(sound: NativeSound, own: str = "") -> Grid:
+    """Look for the grid of an earlier coding and follow it through the sound.
+
+    Parameters
+    ----------
+    own
+        Codec of the file itself: its own grid is no news, hides those before it, and is not looked for.
+    """
+    found = Grid("", 1, np.zeros(0, np.int64), 1, 0.0)
+    for coder in (Mp3(), Aac()):
+        if own.startswith(coder.name.lower()):
+            continue
+        grid = _Watch(sound, coder).grid()
+        if grid.jumps():
+            return grid
+        found = grid if grid.found and not found.found else found
+    return found
 
 
 class _Watch:
@@ -117,7 +133,7 @@ class _Watch:
         """Look in the liveliest set of each of a few equal parts, more of them in a longer sound."""
         seconds = len(self.sound) / max(1, self.sound.rate_hz)
         every = np.arange(self.sets)
-        for part in np.array_split(every, max(2, round(math.log2(max(1.0, seconds))))):
+        for part in np.array_split(every, max(2, round(math.log2(max(1.0, seconds / 2))))):
             if part.size and self._find(part, every):
                 return True
         return False
