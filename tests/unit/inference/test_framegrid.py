@@ -1,4 +1,4 @@
-"""The frame grid of an earlier AAC coding: found, followed, and seen to jump where sound was cut."""
+"""The frame grid of an earlier AAC or MP3 coding: found, followed, and seen to jump where sound was cut."""
 
 from __future__ import annotations
 
@@ -158,6 +158,8 @@ def test_the_detector_says_where(tmp_path: Path) -> None:
     assert (found.operation, found.outcome) == (Operation.AUDIO_SPLICE, Outcome.SCORED)
     assert found.evidence.values["coding_grid_jumps"] == 1
     assert [flag.code for flag in found.evidence.flags] == ["coding_grid_jumps"]
+    assert "AAC" in found.evidence.flags[0].message
+    assert found.evidence.values["coding_grid_of"] == "AAC"
     assert found.p_fake >= 0.85
     assert found.interval.low > 0.5
     top = max(segment.llr for segment in found.evidence.segments)

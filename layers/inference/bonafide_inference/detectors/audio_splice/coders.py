@@ -139,7 +139,9 @@ def _everywhere(samples: Array, shape: str) -> NDArray[np.float32]:
     strong = np.sqrt(sum(np.einsum("nk,nk->k", part, part) for part in parts) / (2 * len(views)))
     every, blocks = _middling(strong), HOP // STEP
     sums, near = Sums(strong[every], HOP), np.empty((ROWS, blocks, 8), np.float32)
-    taps = [np.lib.stride_tricks.sliding_window_view(np.take(part, every, 1).T.copy(), 4, 1) for part in parts]
+    taps = [
+        np.lib.stride_tricks.sliding_window_view(np.take(part, every, 1).T.copy(), 4, 1) for part in parts
+    ]
     for first in range(0, BINS, ROWS):
         some = slice(first, first + ROWS)
         near[..., :4], near[..., 4:] = taps[0][some, :blocks], taps[1][some, :blocks]

@@ -64,7 +64,7 @@ class AudioSplice:
         suspicious = joined(segments)
         values = speech.values() | {
             "raw_score": round(raw, 4), "segments": len(segments), "suspicious_stretches": len(suspicious),
-            "coding_grid": grid.found, "coding_grid_jumps": len(jumps),
+            "coding_grid": grid.found, "coding_grid_of": grid.coder or None, "coding_grid_jumps": len(jumps),
         }  # fmt: skip
         found = found if sure is None else either(found, sure)
         track = _voice_track(job.findings)
@@ -75,7 +75,7 @@ class AudioSplice:
         return Finding(
             operation=Operation.AUDIO_SPLICE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
             interval=found.interval,
-            evidence=Evidence(segments=segments, values=values, flags=_flags(jumps)),
+            evidence=Evidence(segments=segments, values=values, flags=_flags(jumps, grid.coder)),
             artifacts=plotted(job, speech, segments, suspicious, "cuts", "Possible cuts"),
             channel=speech.channel, detail=_words(track, model.manifest.thresholds["voice_track_change"]),
         )  # fmt: skip
@@ -165,11 +165,11 @@ def _codec(media: MediaFacts) -> str:
     return next((track.codec or "" for track in media.tracks if track.type == "audio"), "")
 
 
-def _flags(jumps: Sequence[Jump]) -> tuple[Flag, ...]:
+def _flags(jumps: Sequence[Jump], coder: str) -> tuple[Flag, ...]:
     return tuple(
         Flag(
             code="coding_grid_jumps", value=jump.samples, where=f"{jump.start_s:.2f}-{jump.end_s:.2f} s",
-            message="The frame grid of an earlier AAC coding starts anew here.",
+            message=f"The frame grid of an earlier {coder} coding starts anew here.",
             caveat="Any editing of decoded sound does this, removed silence and joined takes as well.",
         )
         for jump in jumps[:MOST_FLAGS]
