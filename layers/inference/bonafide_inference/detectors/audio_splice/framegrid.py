@@ -133,7 +133,7 @@ class _Watch:
         """Look in the liveliest set of each of a few equal parts, more of them in a longer sound."""
         seconds = len(self.sound) / max(1, self.sound.rate_hz)
         every = np.arange(self.sets)
-        for part in np.array_split(every, max(2, round(math.log2(max(1.0, seconds / 2))))):
+        for part in np.array_split(every, max(2, round(math.log2(max(1.0, seconds / 4))))):
             if part.size and self._find(part, every):
                 return True
         return False
