@@ -37,7 +37,7 @@ class NativeSound:
         return kept
 
     def add(self, start_s: float, rate_hz: int, samples: NDArray[np.float32]) -> None:
-        """Keep the next block: full scale is ±1; what is no number becomes 0."""
+        """Keep the next block: finite, full scale ±1."""
         if not self.rate_hz:
             self.rate_hz, self.start_s = rate_hz, start_s
         self._whole = self._whole or rate_hz != self.rate_hz or 2 * (self._size + samples.size) > MOST_BYTES
@@ -46,8 +46,7 @@ class NativeSound:
         scaled = samples * np.float32(32768)
         np.rint(scaled, out=scaled)
         np.clip(scaled, -32768, 32767, out=scaled)
-        packed = np.nan_to_num(scaled, copy=False).astype(np.int16).tobytes()
-        self._size += os.write(self._file.fileno(), packed) // 2
+        self._size += os.write(self._file.fileno(), scaled.astype(np.int16).tobytes()) // 2
 
     def read(self, first: int, last: int) -> NDArray[np.float32]:
         """Samples ``first`` to ``last`` as multiples of a 16-bit step; fewer where the sound ends."""

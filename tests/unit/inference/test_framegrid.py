@@ -132,7 +132,7 @@ def test_the_grid_of_the_file_itself_is_no_news(tmp_path: Path) -> None:
 
 
 def test_the_copy_at_the_files_rate_ends_where_the_rate_does() -> None:
-    kept = NativeSound.of(np.array([0.5, -0.5, np.nan, 2.0], np.float32), RATE, 3.0)
+    kept = NativeSound.of(np.array([0.5, -0.5, 0.0, 2.0], np.float32), RATE, 3.0)
     assert kept.read(0, 9).tolist() == [16384, -16384, 0, 32767]
     assert kept.read(2, 3).tolist() == [0]
     kept.add(4.0, 8_000, np.ones(5, np.float32))

@@ -135,7 +135,8 @@ def _everywhere(samples: Array, shape: str) -> NDArray[np.float32]:
     coefficient changes as slowly with the place as the window's main lobe is narrow.
     """
     views = np.lib.stride_tricks.sliding_window_view(samples, 2 * HOP)[::STEP]
-    parts = mdct(views, shape), mdct(views[:, ::-1], shape) * _signs()
+    parts = _lapped(views, shape, (False, True))
+    parts[1] *= _signs()
     strong = np.sqrt(sum(np.einsum("nk,nk->k", part, part) for part in parts) / (2 * len(views)))
     every, blocks = _middling(strong), HOP // STEP
     sums, near = Sums(strong[every], HOP), np.empty((ROWS, blocks, 8), np.float32)
@@ -177,23 +178,33 @@ def _between() -> Array:
 
 
 def mdct(frames: Array, shape: str) -> Array:
-    """Modified discrete cosine transform, orthonormal: (n, 2 N) samples to (n, N) coefficients.
+    """Modified discrete cosine transform, orthonormal: (n, 2 N) samples to (n, N) coefficients."""
+    return np.asarray(_lapped(frames, shape, (False,))[0])
 
-    By folding and a complex Fourier transform of N / 2 points, a few rows at a time, as caches like it.
+
+def _lapped(frames: Array, shape: str, sines: tuple[bool, ...]) -> Array:
+    """(len(sines), n, N): cosine, or sine transforms but for the signs of `_signs`, of the same frames.
+
+    By folding and a complex Fourier transform of N / 2 points, a few rows at a time, as caches like it. The
+    sine transform is the cosine transform of the reversed frame.
     """
     half = frames.shape[1] // 4
     window, before, after = _tables(2 * half, shape)
-    found = np.empty((len(frames), 2 * half), np.float32)
+    found = np.empty((len(sines), len(frames), 2 * half), np.float32)
     for first in range(0, len(frames), ROWS):
         some = frames[first : first + ROWS] * window
-        folded = np.empty((len(some), 2 * half), np.float32)
-        folded[:, :half] = -some[:, 2 * half : 3 * half][:, ::-1] - some[:, 3 * half :]
-        folded[:, half:] = some[:, :half] - some[:, half : 2 * half][:, ::-1]
-        turned = np.empty((len(some), half), np.complex64)
-        turned.real, turned.imag = folded[:, ::2], folded[:, ::-2]
-        turned = np.fft.fft(turned * before, axis=1) * after
-        found[first : first + ROWS, ::2] = turned.real
-        found[first : first + ROWS, 1::2] = -turned.imag[:, ::-1]
+        one, two, three, four = (some[:, k * half : (k + 1) * half] for k in range(4))
+        for sine, out in zip(sines, found[:, first : first + ROWS], strict=True):
+            folded = np.empty((len(some), 2 * half), np.float32)
+            if sine:
+                folded[:, :half], folded[:, half:] = -two - one[:, ::-1], four[:, ::-1] - three
+            else:
+                folded[:, :half], folded[:, half:] = -three[:, ::-1] - four, one - two[:, ::-1]
+            turned = np.empty((len(some), half), np.complex64)
+            turned.real, turned.imag = folded[:, ::2], folded[:, ::-2]
+            turned = np.fft.fft(turned * before, axis=1) * after
+            out[:, ::2] = turned.real
+            out[:, 1::2] = -turned.imag[:, ::-1]
     return found
 
 

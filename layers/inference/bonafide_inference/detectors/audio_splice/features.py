@@ -199,7 +199,8 @@ def _differences(
     floor, loud, mean = floors[1] - floors[0], louds[1] - louds[0], near[1].mean - near[0].mean
     floor_own = np.maximum(*(_shape(two.floor - one.floor) for one, two in parts))
     loud_own = np.maximum(*(_shape(two.loud - one.loud) for one, two in parts))
-    decays = [np.quantile(np.diff(side[..., ::3].mean(1), axis=-1), 0.1, axis=-1) for side in (before, after)]
+    falls = [np.sort(np.diff(side[..., ::3].mean(1), axis=-1), axis=-1) for side in (before, after)]
+    decays = [_sorted_quantile(fall, 0.1) for fall in falls]
     reach = [(side > side.max(axis=1, keepdims=True) - 4.5).sum(axis=1) for side in louds]
     spreads = louds[1] - floors[1] - louds[0] + floors[0]
     return {
