@@ -18,18 +18,15 @@ from bonafide_inference.detectors.audio_splice.features import NAMES
 from bonafide_inference.models import Manifest
 from numpy.typing import NDArray
 
-from training import audio_splice_card, cuts_cache, grid_cuts, perceptron
+from training import audio_splice_card, cuts_cache, cuts_fit, grid_cuts, perceptron, voice_track
 from training.cuts_cache import Made
+from training.cuts_fit import CACHE, segment_line
 from training.platt import fit_platt
 from training.speech_material import speech
 
-__all__ = ["Judged", "judge", "segment_line", "train"]
+__all__ = ["Judged", "judge", "train"]
 
-CACHE = Path(".cache/speech")
-VERSION = "1.2.0"
-MEMBERS = 3
-FALSE_A_MINUTE = 0.5
-"""Stretches of genuine speech that may be marked."""
+VERSION = "1.3.0"
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,7 @@ def train(data: Path, target: Path, clear: bool = False) -> None:
     text = audio_splice_card.card(judged, table, audio_splice_card.headline(other), sounds)
     (target / "card.md").write_text(text, encoding="utf-8")
     print(text)
+    voice_track.write(voice_track.tracked(speech(data), made), target)
     grid_cuts.write(list(grid_cuts.watch(*cuts_cache.hosts_of(speech(data), grid_cuts.MOST))), target)
 
 
@@ -68,50 +66,12 @@ def judge(made: Made, clear: bool = False) -> tuple[Judged, perceptron.Perceptro
 
     ``clear`` trains on sources of that release alone; the others are then judged by what is shipped.
     """
-    usable = ~made.between & (made.clear[made.recording] | (not clear))
-    group = made.group[made.recording]
-    logits = np.zeros(len(made.rows))
-    for name in np.unique(made.group):
-        inside = group == name
-        known = bool((usable & inside).any())
-        logits[inside] = _fitted(made, usable & ~inside)(made.rows[inside]) if known else np.nan
-    shipped = _fitted(made, usable)
-    unheard = np.isnan(logits)
-    logits[unheard] = shipped(made.rows[unheard])
+    _, shipped, logits = cuts_fit.judged(made, clear)
     slope, offset = segment_line(made, logits)
     llr = slope * logits + offset
     ends = np.cumsum(np.bincount(made.recording, minlength=len(made.kind)))[:-1]
     raw = np.array([file_score(part) for part in np.split(llr, ends)])
     return Judged(made, llr, raw), shipped.scaled(slope, offset)
-
-
-def _fitted(made: Made, rows: NDArray[np.bool_]) -> perceptron.Perceptron:
-    """One perceptron as wide as `MEMBERS` of different seeds beside each other."""
-    labels = made.holds[rows]
-    weights = np.where(labels, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
-    return perceptron.averaged(
-        [perceptron.fit(made.rows[rows], labels, weights, seed=seed) for seed in range(MEMBERS)]
-    )
-
-
-def segment_line(made: Made, logits: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset from logit to a segment's LLR, 0 where genuine speech has `FALSE_A_MINUTE`.
-
-    The slope is that of the calibrated likelihood ratio; the zero is found by bisection.
-    """
-    usable = ~made.between
-    line = fit_platt(
-        logits[usable], made.holds[usable].astype(int), list(made.group[made.recording][usable]), 2
-    )
-    genuine = np.flatnonzero(~made.spliced)
-    parts = [line.slope * logits[made.recording == number] for number in genuine]
-    most = FALSE_A_MINUTE * float(made.seconds[genuine].sum()) / 60
-    low, high = (float(end([part.max() for part in parts])) for end in (min, max))
-    for _ in range(30):
-        middle = (low + high) / 2
-        enough = sum(len(audio_splice_card.stretches(part - middle)) for part in parts) > most
-        low, high = (middle, high) if enough else (low, middle)
-    return line.slope, -high
 
 
 def manifest(judged: Judged, sha256: str, clear: bool = False) -> dict[str, Any]:
@@ -120,7 +80,8 @@ def manifest(judged: Judged, sha256: str, clear: bool = False) -> dict[str, Any]
     table = {
         "name": "audio_splice", "title": "Cuts and insertions in sound", "version": VERSION,
         "operation": "audio_splice", "type": "learned", "kind": "audio", "media_kinds": ["audio", "video"],
-        "entry": "detector:AudioSplice", "input": {"rate_hz": 16000, "features": list(NAMES)},
+        "entry": "detector:AudioSplice",
+        "input": {"rate_hz": 16000, "features": list(NAMES), "findings": ["synthetic_speech"]},
         "preprocessing": {"segment_s": 0.4, "hop_s": 0.2, "context_s": 1.0},
         "calibration": platt.model_dump(), "sha256": sha256, "licence": "Apache-2.0",
         "data": f"genuine speech of the material, release {audio_splice_card.ROWS[clear]}; cuts made by code",

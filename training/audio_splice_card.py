@@ -185,6 +185,5 @@ LIMITS = """**Limits.** A cut in a pause of the same recording with a fade, and 
 same room, leave little: see the rows above; there the score stays near 0, and a low score does not mean
 that nothing was cut. A long recording has more places where chance looks like a cut; the channel's
 score takes that off, and so a single weak cut in twenty minutes moves a segment and not the channel.
-All cuts are made by code. The score track of `synthetic_speech` is not used: it has one value in two
-seconds.
+All cuts are made by code.
 """

@@ -1,8 +1,9 @@
 """What a jump of an earlier coding's frame grid is worth: ``python -m training.grid_cuts [--write]``.
 
-Genuine clips are coded as AAC at 16 or 44.1 kHz, decoded, and cut or left whole; both are then saved with 16
-bits at another level, or coded once more. Nothing is fitted to them, so no source can be learnt. ``--write``
-puts the likelihood ratio and the table into the manifest and the card of ``audio_splice``.
+Genuine clips are coded as AAC or MP3 at 16 or 44.1 kHz, or not at all, decoded, and cut or left whole; both
+are then saved with 16 bits at another level, or coded once more. Nothing is fitted to them, so no source can
+be learnt. ``--write`` puts the likelihood ratio and the table into the manifest and the card of
+``audio_splice``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 import av
 import bonafide_inference
 import numpy as np
-from bonafide_inference.detectors.audio_splice.framegrid import GridWatch
+from bonafide_inference.detectors.audio_splice.framegrid import follow
+from bonafide_inference.nativesound import NativeSound
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -34,6 +36,12 @@ MOST = 4
 NEAR_S = 0.15
 MOST_LLR = 4.6
 KINDS = ("whole", "words left out", "words put in")
+CODED: dict[str, tuple[str, str, dict[int, tuple[int, ...]]]] = {
+    "AAC": ("aac", "adts", {16_000: (24, 32, 48), 44_100: (64, 96, 128)}),
+    "MP3": ("libmp3lame", "mp3", {16_000: (24, 32, 48, 64), 44_100: (64, 96, 128, 192)}),
+}  # fmt: skip
+"""Encoder, container and kbit/s at each rate."""
+NEVER = "nothing"
 SAVED = ("16 bits", "16 bits, another level", "MP3")
 HEADING = "**The frame grid.**"
 FOLDER = Path(bonafide_inference.__file__).parent / "detectors" / "audio_splice"
@@ -45,6 +53,10 @@ class Watched:
     """One recording: how it was made, and what was seen of its grid."""
 
     group: str
+    coder: str
+    """Name in `CODED`, or `NEVER`."""
+    rate: int
+    kbits: int
     kind: str
     saved: str
     seconds: float
@@ -74,26 +86,38 @@ def measured(data: Path, most: int = MOST) -> list[Watched]:
 
 
 def watch(hosts: Sequence[Clip], sounds: Sequence[Sound], seed: int = 31) -> Iterator[Watched]:
-    """Each clip whole and cut in two ways, saved in one of the ways of `SAVED`."""
+    """Each clip with each coder whole and cut in two ways, saved in one of the ways of `SAVED`."""
     for row, (clip, sound) in enumerate(zip(hosts, sounds, strict=True)):
-        rng = np.random.default_rng((seed, row))
-        rate, saved = int(rng.choice([16_000, 44_100])), str(rng.choice(SAVED))
-        guest = sounds[int(rng.integers(len(sounds)))]
-        bits = int(rng.choice([24_000, 32_000, 48_000] if rate == RATE_HZ else [64_000, 96_000, 128_000]))
-        coded, other = (_coded(_at(part, rate, rng), rate, "aac", "adts", bits) for part in (sound, guest))
-        for kind in KINDS:
-            made, cuts = _cut(kind, coded, other, rate, rng)
-            made = _saved(made, saved, rate, rng)
-            seen = GridWatch(rate)
-            seen.feed(made)
-            jumps = seen.jumps()
-            right = bool(cuts) and any(
-                j.start_s - NEAR_S <= cut <= j.end_s + NEAR_S for cut in cuts for j in jumps
-            )
-            yield Watched(clip.group, kind, saved, made.size / rate, seen.found, len(jumps), right)
+        for number, coder in enumerate((*CODED, NEVER)):
+            rng = np.random.default_rng((seed, row) if not number else (seed, row, number))
+            rate, saved = int(rng.choice([16_000, 44_100])), str(rng.choice(SAVED))
+            guest = sounds[int(rng.integers(len(sounds)))]
+            kbits, (whole, other) = _earlier(coder, (sound, guest), rate, rng)
+            for kind in KINDS if coder != NEVER else KINDS[:1]:
+                made, cuts = _cut(kind, whole, other, rate, rng)
+                made = _saved(made, saved, rate, rng)
+                seen = follow(NativeSound.of(made, rate), "mp3" if saved == "MP3" else "")
+                jumps, seconds = seen.jumps(), made.size / rate
+                right = bool(cuts) and any(
+                    j.start_s - NEAR_S <= cut <= j.end_s + NEAR_S for cut in cuts for j in jumps
+                )
+                yield Watched(
+                    clip.group, coder, rate, kbits, kind, saved, seconds, seen.found, len(jumps), right
+                )
         if row % 5 == 0:
             print(f"\rgrids of clip {row}/{len(hosts)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+
+
+def _earlier(
+    coder: str, sounds: Sequence[Sound], rate: int, rng: np.random.Generator
+) -> tuple[int, list[Sound]]:
+    """kbit/s, and the sounds as an editor has them: coded and decoded."""
+    if coder == NEVER:
+        return 0, [_at(sound, rate, rng) for sound in sounds]
+    encoder, container, choice = CODED[coder]
+    kbits = int(rng.choice(choice[rate]))
+    return kbits, [_coded(_at(sound, rate, rng), rate, encoder, container, kbits * 1000) for sound in sounds]
 
 
 def _at(sound: Sound, rate: int, rng: np.random.Generator) -> Sound:
@@ -157,25 +181,39 @@ def worth(seen: Sequence[Watched]) -> dict[str, float]:
 
 def section(seen: Sequence[Watched]) -> str:
     """The card's part."""
-    columns = ("coded as AAC, then saved as", "recordings", "grid found", "jumps", "at the cut")
     lines = [INTRODUCTION.format(sources=len({one.group for one in seen}), **worth(seen))]
-    lines += ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    for saved in SAVED:
-        for kind in KINDS:
-            some = [one for one in seen if (one.saved, one.kind) == (saved, kind)]
-            if some:
-                shares = [
-                    np.mean([getattr(one, name) > 0 for one in some]) for name in ("grid", "jumps", "right")
-                ]
-                lines.append(
-                    f"| {saved}: {kind} | {len(some)} | " + " | ".join(f"{x:.0%}" for x in shares) + " |"
-                )
+    lines += _table("coded as, then saved as", seen, _saving)
+    cut = [one for one in seen if one.kind != "whole" and one.saved != "MP3"]
+    lines += ["", "Cut, then saved with 16 bits, by bit rate:", ""]
+    lines += _table("earlier coding", cut, _rate)
     whole = [one for one in seen if one.kind == "whole"]
     minutes = sum(one.seconds for one in whole) / 60
-    lines.append(
-        f"\nFalse jumps: {sum(one.jumps for one in whole)} in {minutes:.1f} minutes of uncut recordings."
-    )
+    false = sum(one.jumps for one in whole)
+    lines.append(f"\nFalse jumps: {false} in {minutes:.1f} minutes of {len(whole)} uncut recordings.")
     return "\n".join(lines) + "\n"
+
+
+def _table(
+    title: str, seen: Sequence[Watched], row: Callable[[Watched], tuple[tuple[int, ...], str]]
+) -> list[str]:
+    """``row`` gives a recording's place in the order of rows, and the row's name."""
+    columns = (title, "recordings", "grid found", "jumps", "at the cut")
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for place in sorted({row(one) for one in seen}):
+        some = [one for one in seen if row(one) == place]
+        shares = [np.mean([getattr(one, field) > 0 for one in some]) for field in ("grid", "jumps", "right")]
+        lines.append(f"| {place[1]} | {len(some)} | " + " | ".join(f"{x:.0%}" for x in shares) + " |")
+    return lines
+
+
+def _saving(one: Watched) -> tuple[tuple[int, ...], str]:
+    order = (*CODED, NEVER).index(one.coder), SAVED.index(one.saved), KINDS.index(one.kind)
+    return order, f"{one.coder}, {one.saved}: {one.kind}"
+
+
+def _rate(one: Watched) -> tuple[tuple[int, ...], str]:
+    order = (*CODED, NEVER).index(one.coder), one.rate, one.kbits
+    return order, f"{one.coder}, {one.rate / 1000:g} kHz, {one.kbits} kbit/s"
 
 
 def write(seen: Sequence[Watched], folder: Path) -> None:
@@ -190,13 +228,13 @@ def write(seen: Sequence[Watched], folder: Path) -> None:
 
 INTRODUCTION = (
     HEADING
-    + """ AAC sets weak coefficients of each frame to zero, and these zeros come back where
+    + """ AAC and MP3 set weak coefficients of each frame to zero, and these zeros come back where
 decoded sound is cut into frames at the same places (`framegrid.py`). Where the grid jumps, decoded sound was
 edited: value `coding_grid_jumps` and a flag; the segments there rise to an LLR of {grid_jump_llr:g}
-({grid_jump_low:g} to {grid_jump_high:g}), and the channel's is mixed with it (decision 0073). A grid that
-does not jump says nothing, nor does none. MP3 and other coders before the cut are not looked for; one more
-coding after the cut hides the grid. Measured on clips of {sources} sources, nothing fitted (`python -m
-training.grid_cuts --write`):
+({grid_jump_low:g} to {grid_jump_high:g}), and the channel's is mixed with it (decisions 0073, 0094). A grid
+that does not jump says nothing, nor does none. The grid of the file's own coding is not looked for. Opus,
+Vorbis and other coders before the cut are unknown; one more coding after the cut hides most grids. Measured
+on clips of {sources} sources, nothing fitted (`python -m training.grid_cuts --write`):
 """
 )
 

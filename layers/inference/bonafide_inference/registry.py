@@ -51,6 +51,8 @@ class Job:
     piece: Piece
     cameras: str | None = None
     """Where the owner's enrolled cameras lie (`enrolled.read`)."""
+    findings: tuple[Finding, ...] = ()
+    """What the operations of ``manifest.input["findings"]`` said of the piece, as far as asked for."""
 
 
 class Detector(Protocol):

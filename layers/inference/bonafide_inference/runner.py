@@ -27,16 +27,23 @@ def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
     options = Options.model_validate(args["options"])
     piece = Piece(args["path"], media, item, options)
     folders = [ModelFolder.read(place["path"], shipped=place["shipped"]) for place in args["folders"]]
-    findings = []
-    for folder in folders:
+    said: dict[int, Finding] = {}
+    for place in sorted(range(len(folders)), key=lambda place: bool(_heeded(folders[place]))):
+        folder = folders[place]
+        heeded = tuple(one for one in said.values() if one.operation in _heeded(folder))
         job = Job(
             path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
             workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
-            cameras=args["cameras"],
+            cameras=args["cameras"], findings=heeded,
         )  # fmt: skip
-        findings.append(_guarded(folder, job))
-    findings = with_heatmap(folders, findings, piece, args["workdir"])
+        said[place] = _guarded(folder, job)
+    findings = with_heatmap(folders, [said[place] for place in sorted(said)], piece, args["workdir"])
     return [_clean(finding.model_dump()) for finding in findings]
+
+
+def _heeded(folder: ModelFolder) -> list[str]:
+    """Operations whose findings a shipped detector reads, so that it runs after them."""
+    return list(folder.manifest.input.get("findings", ())) if folder.shipped else []
 
 
 def _clean(value: Any) -> Any:

@@ -25,6 +25,7 @@ import numpy as np
 from bonafide.model import Evidence, Finding, Operation, Outcome
 from numpy.typing import NDArray
 
+from bonafide_inference.nativesound import NativeSound
 from bonafide_inference.soundstats import Meter, SoundStats
 from bonafide_inference.vad import FRAME, Vad, stretches
 
@@ -96,6 +97,8 @@ class Speech:
     """0-based; none for a mix of all."""
     same_as: int | None = None
     """The lower channel that carries the same sound, if one does."""
+    native: NativeSound | None = None
+    """The sound at the file's own rate, where the item asks for an operation that looks there."""
 
     @cached_property
     def speech_s(self) -> float:
@@ -254,7 +257,7 @@ def read_speech(piece: Piece) -> Speech:
     limit = samples.size / RATE_HZ
     return Speech(
         samples, start, tuple((start + a, start + min(b, limit)) for a, b in found if a < limit),
-        reader.probabilities, stats, piece.item.channel, reader.twins.found(),
+        reader.probabilities, stats, piece.item.channel, reader.twins.found(), reader.native,
     )  # fmt: skip
 
 
@@ -271,6 +274,7 @@ class _Reader:
     def __init__(self, piece: Piece, file: IO[bytes]) -> None:
         self.piece, self.file = piece, file
         self.meter, self.vad, self.twins = Meter(), Vad(), _Twins(piece)
+        self.native = NativeSound() if Operation.AUDIO_SPLICE in piece.item.operations else None
         self.start_s: float | None = None
         self.written = 0
         self._rate = 0
@@ -289,6 +293,8 @@ class _Reader:
         self.twins.take(planes)
         block = self.meter.native(self.piece.pick(planes), rate, len(planes))
         block = np.clip(block, -LOUDEST, LOUDEST)
+        if self.native is not None:
+            self.native.add(begun, rate, block)
         if rate != self._rate:
             self._flush()
             self._rate, self._resampler = rate, None

@@ -130,6 +130,30 @@ class TestAnswers:
         found = ask(tmp_path / "x.wav", wav(sound))
         assert (found.outcome, found.reason, found.p_fake) == (Outcome.INCONCLUSIVE, reason, None)
 
+    def test_the_voice_track_is_shown_where_it_was_asked_for(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.wav"
+        path.write_bytes(wav(voice(9)))
+        media = inspect(str(path))
+        assert isinstance(media, MediaFacts)
+        both = (Operation.AUDIO_SPLICE, Operation.SYNTHETIC_SPEECH)
+        item = WorkItem(id="i", detector="audio", operations=both, channel=0)
+        cut, voices = run_item(str(path), media, item, Options(visualize=False), str(tmp_path))
+        assert (cut.operation, voices.operation) == both
+        llrs = [segment.llr for segment in voices.evidence.segments]
+        assert len(llrs) > 1
+        ends = cut.evidence.values["voice_track_low"], cut.evidence.values["voice_track_high"]
+        assert ends == (min(llrs), max(llrs))
+        alone = ask(path, path.read_bytes(), visualize=False)
+        assert "voice_track_low" not in alone.evidence.values
+        assert (alone.llr, alone.detail) == (cut.llr, None)
+
+    def test_a_track_that_changes_much_is_put_into_words(self) -> None:
+        words = detector._words({"voice_track_low": -1.0, "voice_track_high": 2.5}, 3.0)
+        assert words is not None
+        assert "from -1 to 2.5" in words
+        assert detector._words({"voice_track_low": -1.0, "voice_track_high": 1.5}, 3.0) is None
+        assert detector._words({}, 3.0) is None
+
     def test_picture_without_sound_track(self) -> None:
         media = MediaFacts(kind="video", format="mp4", mime="video/mp4", bytes=9, sha256="0" * 64)
         assert detector.AudioSplice().applies(media) == "no_audio"

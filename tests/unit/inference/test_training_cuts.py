@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
+from bonafide_inference.models import load
 
 from benchmarks import speech_cuts
 from tests.unit.inference.makers import voice, wav
-from training import audio_splice, cuts_cache, perceptron, recordings, replays, train
+from training import (
+    audio_splice,
+    cuts_cache,
+    grid_cuts,
+    perceptron,
+    recordings,
+    replays,
+    train,
+    voice_track,
+)
 from training.cuts_cache import Made
 from training.speech_material import Clip
+from training.voice_track import KINDS, Tracked
 
 RATE = 16_000
 
@@ -117,6 +129,44 @@ class TestMade:
         told = capsys.readouterr().out
         for words in ("false stretches a minute", "far off: above 0", "segment_f1", "trivial"):
             assert words in told
+
+
+class TestVoiceTrack:
+    def test_it_is_measured_by_a_network_that_heard_neither_source(self, tmp_path: Path) -> None:
+        fold = load(str(voice_track.FOLDER.parent / "synthetic_speech")).manifest.input["held_out"]
+        groups = [name for name in fold if fold[name] == fold[min(fold)]][:2]
+        clips = []
+        for number in range(6):
+            path = tmp_path / f"{number}.wav"
+            path.write_bytes(wav(voice(3.4, seed=number, pitch_hz=100 + 25 * number)))
+            clips.append(Clip(path, groups[number % 2], "made up" if number > 3 else "", number > 3, True))
+        made = cuts_cache.of(clips, tmp_path / "cache", most=2)
+        seen = voice_track.tracked(clips, made, most=1)
+        assert [one.kind for one in seen] == 2 * list(voice_track.KINDS)
+        assert all(one.track and np.isfinite(one.raw) for one in seen)
+
+    def test_the_card_keeps_what_is_around_it(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(4)
+        seen = [
+            Tracked(kind, f"s{n % 5}", float(rng.normal(kind != KINDS[0], 1)), tuple(rng.normal(0, 1, 2)))
+            for n in range(40)
+            for kind in KINDS
+        ]
+        (tmp_path / "model.json").write_text('{"thresholds": {"grid_jump_llr": 4.6}}')
+        (tmp_path / "card.md").write_text(f"Before.\n\n{grid_cuts.HEADING} After.\n")
+        for _ in range(2):
+            voice_track.write(seen, tmp_path)
+        told = (tmp_path / "card.md").read_text()
+        assert told.startswith(f"Before.\n\n{voice_track.HEADING}")
+        assert told.endswith(f"\n\n{grid_cuts.HEADING} After.\n")
+        assert told.count(voice_track.HEADING) == 1
+        assert set(json.loads((tmp_path / "model.json").read_text())["thresholds"]) == {
+            "grid_jump_llr", "voice_track_change",
+        }  # fmt: skip
+        alone, change, both, low, high = voice_track.gain(seen, KINDS[1])
+        assert alone > 0.6
+        assert low <= both - alone <= high
+        assert 0 <= change <= 1
 
 
 def test_both_can_be_made() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from bonafide.model import (
@@ -18,14 +18,15 @@ from bonafide.model import (
 )
 from bonafide_inference.calibration import Calibrated, probability
 from bonafide_inference.detectors.audio_splice.features import HOP_S, NAMES, SEGMENT_S, measure
-from bonafide_inference.detectors.audio_splice.framegrid import GridWatch, Jump
+from bonafide_inference.detectors.audio_splice.framegrid import Jump, follow
 from bonafide_inference.models import LoadedModel, ModelError, load
+from bonafide_inference.nativesound import NativeSound
 from bonafide_inference.registry import Job
 from bonafide_inference.soundplot import plotted
-from bonafide_inference.speech import RATE_HZ, Limits, Speech
+from bonafide_inference.speech import Limits, Speech
 from numpy.typing import NDArray
 
-__all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs", "watched"]
+__all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs"]
 
 LIMITS = Limits(speech_s=1.0, snr_db=float("-inf"))
 """A cut is heard in the background as well: loud noise and little speech are no reason to decline."""
@@ -56,24 +57,27 @@ class AudioSplice:
         llrs = segment_llrs(model, rows)
         raw = file_score(llrs)
         found = model.manifest.calibration.apply(raw)
-        watch = watched(job.piece.sound())
-        sure = calibrated_jump(model) if watch.jumps() else None
-        segments = _segments(speech, llrs, watch.jumps(), sure)
+        grid = follow(speech.native or NativeSound(), _codec(job.media))
+        jumps = grid.jumps()
+        sure = calibrated_jump(model) if jumps else None
+        segments = _segments(speech, llrs, jumps, sure)
         suspicious = joined(segments)
         values = speech.values() | {
             "raw_score": round(raw, 4), "segments": len(segments), "suspicious_stretches": len(suspicious),
-            "coding_grid": watch.found, "coding_grid_jumps": len(watch.jumps()),
+            "coding_grid": grid.found, "coding_grid_of": grid.coder or None, "coding_grid_jumps": len(jumps),
         }  # fmt: skip
         found = found if sure is None else either(found, sure)
+        track = _voice_track(job.findings)
+        values |= track
         if len(rows):
             worst = rows[int(llrs.argmax())]
             values |= {f"worst_{name}": round(float(x), 3) for name, x in zip(NAMES, worst, strict=True)}
         return Finding(
             operation=Operation.AUDIO_SPLICE, outcome=Outcome.SCORED, p_fake=found.p_fake, llr=found.llr,
             interval=found.interval,
-            evidence=Evidence(segments=segments, values=values, flags=_flags(watch.jumps())),
+            evidence=Evidence(segments=segments, values=values, flags=_flags(jumps, grid.coder)),
             artifacts=plotted(job, speech, segments, suspicious, "cuts", "Possible cuts"),
-            channel=speech.channel,
+            channel=speech.channel, detail=_words(track, model.manifest.thresholds["voice_track_change"]),
         )  # fmt: skip
 
 
@@ -108,20 +112,6 @@ def joined(segments: Sequence[Segment]) -> list[tuple[float, float]]:
     return found
 
 
-def watched(blocks: Iterable[tuple[float, int, NDArray[np.float32]]]) -> GridWatch:
-    """The grid of an earlier coding through a stream of (seconds, Hz, samples), as `Piece.sound` gives it.
-
-    A stream that changes its rate is watched up to there.
-    """
-    watch: GridWatch | None = None
-    for begun, rate, block in blocks:
-        watch = watch or GridWatch(rate, begun)
-        if rate != watch.rate_hz:
-            break
-        watch.feed(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0))
-    return watch or GridWatch(RATE_HZ)
-
-
 def calibrated_jump(model: LoadedModel) -> Calibrated:
     """What a jump of the grid is worth, as `training.grid_cuts` measured it."""
     told = model.manifest.thresholds
@@ -149,11 +139,37 @@ def _logit(p: float) -> float:
     return math.log(max(p, 1e-6) / max(1 - p, 1e-6))
 
 
-def _flags(jumps: Sequence[Jump]) -> tuple[Flag, ...]:
+def _voice_track(findings: Sequence[Finding]) -> dict[str, float]:
+    """Lowest and highest LLR of the windows of `synthetic_speech`, if it looked at this sound before."""
+    llrs = [
+        segment.llr
+        for finding in findings
+        for segment in finding.evidence.segments
+        if segment.llr is not None
+    ]
+    return {"voice_track_low": min(llrs), "voice_track_high": max(llrs)} if llrs else {}
+
+
+def _words(track: Mapping[str, float], limit: float) -> str | None:
+    """A sentence about a track that changes as those of genuine recordings seldom do; it weighs nothing."""
+    if not track or track["voice_track_high"] - track["voice_track_low"] <= limit:
+        return None
+    low, high = (track[f"voice_track_{end}"] for end in ("low", "high"))
+    return (
+        f"The score track of synthetic_speech goes from {low:g} to {high:g} within this sound; one genuine"
+        " recording in a hundred does that, so it moves no score here (see the card)."
+    )
+
+
+def _codec(media: MediaFacts) -> str:
+    return next((track.codec or "" for track in media.tracks if track.type == "audio"), "")
+
+
+def _flags(jumps: Sequence[Jump], coder: str) -> tuple[Flag, ...]:
     return tuple(
         Flag(
             code="coding_grid_jumps", value=jump.samples, where=f"{jump.start_s:.2f}-{jump.end_s:.2f} s",
-            message="The frame grid of an earlier AAC coding starts anew here.",
+            message=f"The frame grid of an earlier {coder} coding starts anew here.",
             caveat="Any editing of decoded sound does this, removed silence and joined takes as well.",
         )
         for jump in jumps[:MOST_FLAGS]

@@ -30,6 +30,8 @@ PER_SEGMENT, STEP, CONTEXT, NEAR = 32, 16, 160, 24
 FINE, FINE_HOP, FINE_STEP = 96, 32, 100
 CHUNK = 300
 """Segments (a minute) that are measured at once."""
+SOME = 32
+"""Segments whose surroundings are sorted at once: what fits into a cache costs less."""
 EDGE = 5
 """Segments at either end where the hum's phase is unknown: a mirror image turns it."""
 MAINS_HZ = (50.0, 60.0)
@@ -112,7 +114,8 @@ def _chunk(sound: Array, count: int) -> Array:
         np.lib.stride_tricks.sliding_window_view(level, CONTEXT, axis=0)[starts + shift]
         for shift in (-3, CONTEXT + PER_SEGMENT)
     ]
-    table = _contexts(*sides)
+    parts = [_contexts(*(side[k : k + SOME] for side in sides)) for k in range(0, count, SOME)]
+    table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     table |= _near(level, count) | _steps(sound, count) | _hum(sound, count)
     table["contrast"] = table["floor_shape"] - table["floor_own"]
     empty = np.zeros(count, np.float32)
@@ -132,8 +135,12 @@ def _near(level: Array, count: int) -> dict[str, Array]:
     views = np.lib.stride_tricks.sliding_window_view(level, NEAR, axis=0)
     first = CONTEXT + 6 - NEAR - 2
     views = views[first : first + (count - 1) * STEP + PER_SEGMENT + NEAR + 3]
-    floors = np.sort(views, axis=-1)[..., 2]
-    means, variances = views.mean(-1), views.var(-1)
+    floors, means, variances = (np.empty(views.shape[:2], np.float32) for _ in range(3))
+    for k in range(0, len(views), 4 * SOME):
+        some = views[k : k + 4 * SOME].copy()
+        means[k : k + 4 * SOME], variances[k : k + 4 * SOME] = some.mean(-1), some.var(-1)
+        some.sort(axis=-1)
+        floors[k : k + 4 * SOME] = some[..., 2]
     floor, mean = (np.abs(x[NEAR + 3 :] - x[: -NEAR - 3]) for x in (floors, means))
     noise = np.sqrt(variances[NEAR + 3 :] + variances[: -NEAR - 3] + np.float32(0.05))
     found = {
@@ -192,7 +199,8 @@ def _differences(
     floor, loud, mean = floors[1] - floors[0], louds[1] - louds[0], near[1].mean - near[0].mean
     floor_own = np.maximum(*(_shape(two.floor - one.floor) for one, two in parts))
     loud_own = np.maximum(*(_shape(two.loud - one.loud) for one, two in parts))
-    decays = [np.quantile(np.diff(side[..., ::3].mean(1), axis=-1), 0.1, axis=-1) for side in (before, after)]
+    falls = [np.sort(np.diff(side[..., ::3].mean(1), axis=-1), axis=-1) for side in (before, after)]
+    decays = [_sorted_quantile(fall, 0.1) for fall in falls]
     reach = [(side > side.max(axis=1, keepdims=True) - 4.5).sum(axis=1) for side in louds]
     spreads = louds[1] - floors[1] - louds[0] + floors[0]
     return {
