@@ -67,14 +67,15 @@ def train(data: Path, target: Path) -> None:
 def _measure(clip: Clip) -> tuple[Clip, NDArray[Any], list[float], list[float]] | None:
     length = seconds(clip.path, LONGEST_S)
     reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=length))
-    rows = measured(reel.bursts)[1]
-    if not rows:
+    seen = measured(reel.bursts)[1]
+    if not seen:
         return None
     height, width = reel.frames[0].rgb.shape[:2]
     lasts = reel.bursts[-1].frames[-1].time_s
     density = clip.path.stat().st_size / (height * width * max(lasts, 0.1))
     shown = [value or 0.0 for value in frames_shown(reel.bursts).values()]
-    return clip, np.mean(rows, axis=0), shown, [float(min(height, width)), reel.rate, lasts, density]
+    middle = np.mean([one.row for one in seen], axis=0)
+    return clip, middle, shown, [float(min(height, width)), reel.rate, lasts, density]
 
 
 def _left_out(values: NDArray[Any], table: dict[str, NDArray[Any]]) -> dict[tuple[str, str], float]:
