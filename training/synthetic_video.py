@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bonafide_inference.detectors.synthetic_video.detector import FRAME_NAMES, frames_shown, measured
+from bonafide_inference.detectors.synthetic_video.detector import FRAME_NAMES, SHOWN, frames_shown, measured
 from bonafide_inference.detectors.synthetic_video.measure import FPS, NAMES, SIDE
 from bonafide_inference.frames import Stretch, read_reel
 from numpy.typing import NDArray
@@ -134,6 +134,11 @@ rows only (Loopy against two filmed sources) it reaches {figures["clear_only_auc
 a manipulated face count as filmed here, Loopy as generated. The codec is not made equal but for the
 shrinking. `synthetic_image` has no score of pixels (decision 55), so what it measures of single frames takes
 part as it is: {len(FRAME_NAMES)} values on native luma, the middle 256 pixels, medians of six frames.
+
+**Shown**: of every frame that was compared how much it changes, its noise (where the picture is calm, and the
+lesser of what is between it and its two neighbours: a cut is no noise) and its detail, as a timeline in
+robust standard deviations from the stretch's own middle; and a contact sheet of the {SHOWN} frames whose noise lies
+furthest from it. That is a ranking, not a suspicion: filmed clips have such frames, too (decision 0098).
 
 **Silent** with fewer than eight consecutive frames at {FPS:g} a second (`too_few_frames`) and on plain
 pictures (`nothing_in_picture`).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from bonafide.fuse import fuse_operation
-from bonafide.model import Finding, MediaFacts, Operation, Options, Window, WorkItem
+from bonafide.model import Finding, MediaFacts, Operation, Options, Outcome, Window, WorkItem
 from bonafide.policy import POLICIES
 from bonafide_inference import faces, registry
 from bonafide_inference.detectors.synthetic_video.measure import STEPS, equalised, steps, unlike
@@ -21,7 +20,8 @@ from bonafide_inference.inspect import inspect
 from bonafide_inference.video_report import sheet_artifact, timeline_artifact
 from PIL import Image
 
-from tests.unit.inference.video.making import SIZE, face, film, scene
+from tests.unit.inference.video.making import face, film, quarter_turn, scene
+from tests.unit.inference.video.test_face_operations import lips_and_noise, syllables, with_sound
 from tests.unit.inference.video.test_operations import ask
 
 NAMES = ["synthetic-timeline.png", "synthetic-frames.jpg"]
@@ -125,12 +125,7 @@ def test_frames_that_all_have_one_time(tmp_path: Path) -> None:
 
 
 def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
-    path = film(tmp_path / "x.mp4", noisy(30), fps=10)
-    data = bytearray(path.read_bytes())
-    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    at = data.index(plain, data.index(b"tkhd"))
-    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, SIZE[1] << 16, 0, 1 << 30)
-    path.write_bytes(data)
+    path = quarter_turn(film(tmp_path / "x.mp4", noisy(30), fps=10))
     found = ask(path, tmp_path, SYNTHETIC)["synthetic_video"]
     with Image.open(cast("str", found.artifacts[1].path)) as sheet:
         rows = -(-len(leaves(found)) // 4)
@@ -166,6 +161,39 @@ def run_here(path: Path, media: MediaFacts, item: WorkItem, folders: Any, place:
     })  # fmt: skip
     found = [Finding.model_validate(one) for one in plain]
     return {str(one.operation): one for one in found}
+
+
+@pytest.mark.parametrize(("pictures", "reason"), [
+    ([face()], "no_frames"),
+    ([scene(1)] * 60, "no_face"),
+])  # fmt: skip
+def test_lips_of_one_frame_and_of_no_face(pictures: list[np.ndarray], reason: str, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", pictures, fps=20)
+    sound = np.random.default_rng(1).normal(0, 0.1, 48_000).astype(np.float32)
+    found = ask(with_sound(tmp_path / "b.mp4", path, sound), tmp_path, Operation.LIP_SYNC)["lip_sync"]
+    assert (found.outcome, found.reason, found.artifacts) == (Outcome.NOT_APPLICABLE, reason, ())
+
+
+def test_lips_of_a_turned_video_and_of_a_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The faces on the sheet stand upright; ten thousand others beside them change nothing."""
+    both = syllables(5, 20), syllables(5, 16_000)
+    turned = lips_and_noise(tmp_path, monkeypatch, *both, turned=True)
+    assert turned.evidence.values["relation"] == "in_step"
+    with Image.open(cast("str", turned.artifacts[1].path)) as sheet:
+        tile = np.asarray(sheet.convert("L"), float)[6:186, 6:246]
+    assert tile[:60].mean() < tile[90:150].mean(), "hair above skin"
+    real = faces.find_in
+
+    def crowd(*given: Any) -> list[Any]:
+        return [
+            replace(one, box=(*one.box[:2], one.box[2] + n / 1e4, one.box[3]))
+            for one in real(*given) for n in range(10_000)
+        ]  # fmt: skip
+
+    monkeypatch.setattr(faces, "find_in", crowd)
+    crowded = lips_and_noise(tmp_path, monkeypatch, *both)
+    assert crowded.evidence.values["relation"] == "in_step"
+    assert [artifact.name for artifact in crowded.artifacts] == ["lips-timeline.png", "lips-frames.jpg"]
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
