@@ -165,8 +165,9 @@ material has {figures["genuine_speaking_clips"]} genuine clip in which a seen fa
 **Silent** without sound (`no_audio`), consecutive frames (`no_frames`), a face (`no_face`), speech while it
 is seen (`no_speech`); `mouth_not_visible` when it is too small, dark, blurred or turned, `mouth_still` when
 it does not move (somebody else may be speaking); `too_little_to_tell` and `no_relation_found` are `unknown`
-and `none`. The largest face is looked at, which need not be the speaker's. **Shown**: opening and loudness over
-time, and a contact sheet of the faces where the two differ most, which is a ranking and no suspicion.
+and `none`. The largest face is looked at, which need not be the speaker's.
+**Shown**: opening and loudness over time, and a contact sheet of the faces where the two differ most, which
+is a ranking and no suspicion.
 
 **Is the chance right?** Mouths of {figures["unrelated_clips"]} clips (also of such without sound) beside
 other people's speech: p should be ≤ .01 in 1 % of the trials. Intervals (95 %) draw clips again.

@@ -137,8 +137,9 @@ part as it is: {len(FRAME_NAMES)} values on native luma, the middle 256 pixels, 
 
 **Shown**: of every frame that was compared how much it changes, its noise (where the picture is calm, and the
 lesser of what is between it and its two neighbours: a cut is no noise) and its detail, as a timeline in
-robust standard deviations from the stretch's own middle; and a contact sheet of the {SHOWN} frames whose noise lies
-furthest from it. That is a ranking, not a suspicion: filmed clips have such frames, too (decision 0098).
+robust standard deviations from the stretch's own middle; and a contact sheet of the {SHOWN} frames whose
+noise lies furthest from it. That is a ranking, not a suspicion: filmed clips have such frames, too (decision
+0098).
 
 **Silent** with fewer than eight consecutive frames at {FPS:g} a second (`too_few_frames`) and on plain
 pictures (`nothing_in_picture`).
