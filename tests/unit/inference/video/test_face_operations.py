@@ -85,6 +85,8 @@ def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: P
     assert track["raw"] == pytest.approx(values["raw_score"], abs=0.01)
     assert [frame.p_fake for frame in found.evidence.frames] == [None] * 6
     assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.jpg"}
+    heat = next(artifact for artifact in found.artifacts if artifact.name == "face-heatmap.png")
+    assert "no proof" in heat.title
     assert ask(talking, tmp_path, *THREE, visualize=False)["face_manipulation"].artifacts == ()
 
 
