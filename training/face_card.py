@@ -12,7 +12,7 @@ from training.face_figures import Found
 
 __all__ = ["VERSION", "card", "manifest"]
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 
 
 def manifest(name: str, weights: bytes, found: Found, faces: int, clear: bool) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def test_synthetic_video_measures_and_abstains(talking: Path, tmp_path: Path) ->
         "stretch",
         pytest.approx(2.95, abs=0.1),
     )
-    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 12
+    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 8
     assert {"score", "certainty", "conclusion", "timestamp"} <= set(stretch["children"][0])
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["Mouth", "pictures"]
 
 Array = NDArray[np.float64]
-SHOWN = 12
+SHOWN = 8
 APART_S = 0.2
 """Moments of the sheet lie so far apart: about a syllable."""
 MARGIN = 0.2

@@ -36,7 +36,7 @@ LOOKED_AT = 6
 """Frames that the picture detector's measurements are taken of, evenly spread over the bursts."""
 FRAME_NAMES = ("period_two", "noise_by_light", "noise", "plain", "detail")
 """Of `synthetic_image.pixels.Pixels`; colours are not kept in native size."""
-SHOWN = 12
+SHOWN = 8
 """Frames of the contact sheet, and of the tree."""
 DRAWN = 6.0
 """Standard deviations that fill the timeline upwards, and downwards."""
