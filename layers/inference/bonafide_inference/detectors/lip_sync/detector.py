@@ -189,7 +189,7 @@ def _flags(job: Job, found: str, sync: Sync, odds: Chance) -> tuple[Flag, ...]:
     if found == "in_step":
         words = f"The mouth moves with the sound (r = {sync.near:.2f}, p = {odds.in_step:.3f})."
         caveat = (
-            "A lip-sync fake is made from its sound and is in step, too: this speaks for no genuine video."
+            "A lip-sync fake is made from its sound and is in step, too: the video need not be genuine."
         )
         return (Flag(code="lips_in_step", message=words, value=sync.offset_s, where="seconds",
                      base_rate=often, caveat=caveat),)  # fmt: skip
