@@ -188,9 +188,10 @@ def _flags(job: Job, found: str, sync: Sync, odds: Chance) -> tuple[Flag, ...]:
     often = None if rate is None else f"{100 * float(rate):.1f} % of mouths beside somebody else's speech"
     if found == "in_step":
         best = int(np.where(in_step(), sync.curve, -1.0).argmax())
+        lag = round(float(lags_s()[best]), 2)
         words = f"The mouth moves with the sound (r = {sync.curve[best]:.2f}, p = {odds.in_step:.3f})."
         caveat = "A lip-sync fake is made from its sound and is in step, too: the video need not be genuine."
-        return (Flag(code="lips_in_step", message=words, value=round(float(lags_s()[best]), 2), where="seconds",
+        return (Flag(code="lips_in_step", message=words, value=lag, where="seconds",
                      base_rate=often, caveat=caveat),)  # fmt: skip
     if found == "out_of_step":
         late = "late" if sync.offset_s > 0 else "early"
