@@ -12,7 +12,7 @@ from training.face_figures import Found
 
 __all__ = ["VERSION", "card", "manifest"]
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 
 
 def manifest(name: str, weights: bytes, found: Found, faces: int, clear: bool) -> dict[str, Any]:
@@ -50,6 +50,32 @@ def _said(found: Found) -> str:
     )
 
 
+def _where(figures: dict[str, Any]) -> str:
+    if "heat_peak" not in figures:
+        return "not measured"
+    gain = "{heat_peak_gain:+.2f} ({heat_peak_gain_low:+.2f} to {heat_peak_gain_high:+.2f}, drawing sources)"
+    return (
+        f"the peak is on the seam in {figures['heat_peak']:.0%}, another face's in "
+        f"{figures['heat_peak_other']:.0%}, any cell\nin {figures['heat_peak_random']:.0%}; "
+        f"what is a face's own: {gain.format(**figures)}. The heatmap's title says so"
+    )
+
+
+def _read(figures: dict[str, Any]) -> str:
+    """How the tables are to be read."""
+    return f"""\
+Below, a genuine file is judged by the networks that have not heard its source, and a manipulated one by the
+same; intervals draw files again and do not know how sources differ. A clip's score is the median of at most
+twelve faces. *In a pair*: how often the blended one is higher. *Cells*: whether a cell of the map is higher
+in faces that have a seam there (AUC, each cell by itself). *Gain*: AUC less that of softness, 95 %. *Above
+the threshold*: a score that 5 % of the genuine files of all other sources exceed, each counting alike.
+
+**What the heatmap is worth**, on blended faces of sources not heard (second table): AUC of the seam's cells
+within a picture, by its own map and by the map of *another* face laid over it; how often the hottest cell
+(the peak) lies on the seam, by either map and for any cell. Most of it is to know that seams lie around a
+face: {_where(figures)}."""
+
+
 def card(about: dict[str, Any], found: Found, beside: dict[str, Any] | None, clear: bool) -> str:
     """The text of card.md; ``beside``: the headline of the other choice of rows."""
     which = ["all rows", "clear rows (`ARGS=--clear`)"]
@@ -79,12 +105,7 @@ Each network hears two of three folds of the genuine sources; FaceForensics++'s 
 none. Whole faces made by a generator, and videos rendered in whole (`lipsync/loopy`), have no seam and are
 not what this looks for.
 
-Below, a genuine file is judged by the networks that have not heard its source, and a manipulated one by the
-same; intervals draw files again and do not know how sources differ. A clip's score is the median of at most
-twelve faces. *In a pair*: how often the blended one is higher. *Cells*: whether a cell of the map is higher
-in faces that have a seam there (AUC; **near one half: the heatmap hardly tells where**). *Gain*:
-AUC less that of softness, 95 %. *Above the threshold*: a score that 5 % of the genuine files of all other
-sources exceed, every source counting alike.
+{_read(found.headline)}
 
 {found.tables}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.clips import either, words
 from training.face_material import UNSEEN, Crops
+from training.face_places import Places, pointing
 from training.metrics import auc
 from training.platt import fit_platt
 
@@ -33,6 +34,7 @@ class Simulated:
     fake: NDArray[np.bool_]
     pictures: NDArray[np.uint8]
     cells: float
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,9 @@ def measured(heard: Heard) -> Found:
         "matched_higher": int(sum(won for *_, won in pairs)), "matched_pairs": len(pairs),
         "simulated_auc": round(sum(simulated) / max(len(simulated), 1), 3),
     }  # fmt: skip
-    tables = [_simulations(heard.simulated), _real(lines), _pairs(pairs), _alarms(files)]
+    pointed, where = pointing({name: one.places for name, one in heard.simulated.items()})
+    headline |= where
+    tables = [_simulations(heard.simulated), pointed, _real(lines), _pairs(pairs), _alarms(files)]
     calibration = fit_platt(files.own, files.fake, list(files.folder)) if believed else None
     return Found("\n\n".join(tables), headline, believed, calibration)
 

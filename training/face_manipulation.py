@@ -24,11 +24,14 @@ from training.face_fit import Maps, Recipe, fit, pair_maps
 from training.face_material import UNSEEN, Crops, face_crops
 from training.face_net import Judge, export, judged, looked
 from training.face_pairs import Pairs, face_pairs
+from training.face_places import Places, places
 
 __all__ = ["train"]
 
 CACHE = Path(".cache/faces")
 NETWORKS = 3
+POINTED = 3
+"""Pairs of each face whose maps are laid over the seams."""
 NOTES = ("all", "clear")
 STEPS = (2500, 1000)
 """With all faces, and with the few of a stated licence, which are known by heart sooner."""
@@ -95,5 +98,17 @@ def _simulated(crops: Crops, pairs: Pairs, maps: Maps, networks: list[Judge]) ->
         said, where = (np.mean([one[part] for one in every], axis=0) for part in (0, 1))
         labels = np.tile([False, True], len(rows))
         seams = by_place(where[labels], maps.seams[0, rows] > 127)
-        found[str(folder)] = Simulated(said, labels, np.concatenate(pairs.pictures[0, rows]), seams)
+        pictures = np.concatenate(pairs.pictures[0, rows])
+        where_to = _pointed(maps, rows, [networks[n] for n in unheard])
+        found[str(folder)] = Simulated(said, labels, pictures, seams, where_to)
     return found
+
+
+def _pointed(maps: Maps, rows: NDArray[np.int64], networks: list[Judge]) -> Places:
+    """The blended members of the first pairs of these faces, by networks that have not heard them."""
+    found = []
+    for version in range(POINTED):
+        shown = np.asarray(maps.seen[version][maps.row[rows]][:, 1])
+        where = np.mean([judged(net, shown)[1] for net in networks], axis=0)
+        found.append(places(where, maps.seams[version, rows] > 127))
+    return Places.joined(found)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bonafide_inference.detectors.synthetic_video.detector import FRAME_NAMES, frames_shown, measured
+from bonafide_inference.detectors.synthetic_video.detector import FRAME_NAMES, SHOWN, frames_shown, measured
 from bonafide_inference.detectors.synthetic_video.measure import FPS, NAMES, SIDE
 from bonafide_inference.frames import Stretch, read_reel
 from numpy.typing import NDArray
@@ -67,14 +67,15 @@ def train(data: Path, target: Path) -> None:
 def _measure(clip: Clip) -> tuple[Clip, NDArray[Any], list[float], list[float]] | None:
     length = seconds(clip.path, LONGEST_S)
     reel = read_reel(str(clip.path), clip.family, Stretch(end_s=LONGEST_S, length_s=length))
-    rows = measured(reel.bursts)[1]
-    if not rows:
+    seen = measured(reel.bursts)[1]
+    if not seen:
         return None
     height, width = reel.frames[0].rgb.shape[:2]
     lasts = reel.bursts[-1].frames[-1].time_s
     density = clip.path.stat().st_size / (height * width * max(lasts, 0.1))
     shown = [value or 0.0 for value in frames_shown(reel.bursts).values()]
-    return clip, np.mean(rows, axis=0), shown, [float(min(height, width)), reel.rate, lasts, density]
+    middle = np.mean([one.row for one in seen], axis=0)
+    return clip, middle, shown, [float(min(height, width)), reel.rate, lasts, density]
 
 
 def _left_out(values: NDArray[Any], table: dict[str, NDArray[Any]]) -> dict[tuple[str, str], float]:
@@ -133,6 +134,12 @@ rows only (Loopy against two filmed sources) it reaches {figures["clear_only_auc
 a manipulated face count as filmed here, Loopy as generated. The codec is not made equal but for the
 shrinking. `synthetic_image` has no score of pixels (decision 55), so what it measures of single frames takes
 part as it is: {len(FRAME_NAMES)} values on native luma, the middle 256 pixels, medians of six frames.
+
+**Shown**: of every frame that was compared how much it changes, its noise (where the picture is calm, and the
+lesser of what is between it and its two neighbours: a cut is no noise) and its detail, as a timeline in
+robust standard deviations from the stretch's own middle; and a contact sheet of the {SHOWN} frames whose
+noise lies furthest from it. That is a ranking, not a suspicion: filmed clips have such frames, too (decision
+0098).
 
 **Silent** with fewer than eight consecutive frames at {FPS:g} a second (`too_few_frames`) and on plain
 pictures (`nothing_in_picture`).

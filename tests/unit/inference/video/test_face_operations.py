@@ -13,7 +13,7 @@ from typing import Any, cast
 import av
 import numpy as np
 import pytest
-from bonafide.model import MediaFacts, MediaKind, Operation, Options, Outcome
+from bonafide.model import Finding, MediaFacts, MediaKind, Operation, Options, Outcome
 from bonafide_inference import faces, registry
 from bonafide_inference.calibration import Platt
 from bonafide_inference.centerface import Face
@@ -34,7 +34,7 @@ from bonafide_inference.inspect import inspect
 from PIL import Image
 
 from tests.unit.inference import makers
-from tests.unit.inference.video.making import face, film, scene
+from tests.unit.inference.video.making import face, film, piece, quarter_turn, scene
 from tests.unit.inference.video.test_operations import ask
 
 THREE = (Operation.FACE_MANIPULATION, Operation.SYNTHETIC_VIDEO, Operation.LIP_SYNC)
@@ -85,6 +85,8 @@ def test_a_video_without_a_calibration_accuses_nobody(talking: Path, tmp_path: P
     assert track["raw"] == pytest.approx(values["raw_score"], abs=0.01)
     assert [frame.p_fake for frame in found.evidence.frames] == [None] * 6
     assert {a.name for a in found.artifacts} == {"face-heatmap.png", "face-timeline.png", "face-frames.jpg"}
+    heat = next(artifact for artifact in found.artifacts if artifact.name == "face-heatmap.png")
+    assert "no proof" in heat.title
     assert ask(talking, tmp_path, *THREE, visualize=False)["face_manipulation"].artifacts == ()
 
 
@@ -214,7 +216,7 @@ def test_synthetic_video_measures_and_abstains(talking: Path, tmp_path: Path) ->
         "stretch",
         pytest.approx(2.95, abs=0.1),
     )
-    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 6
+    assert [leaf["type"] for leaf in stretch["children"]] == ["frame"] * 8
     assert {"score", "certainty", "conclusion", "timestamp"} <= set(stretch["children"][0])
 
 
@@ -301,37 +303,75 @@ def test_lips_without_speech(
     assert found.detail, "said in words, too"
 
 
-@pytest.mark.parametrize(("moving", "reason"), [(True, "no_calibrated_score"), (False, "mouth_still")])
-def test_lips_with_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: bool, reason: str) -> None:
-    """A mouth that opens with the sound; what counts as speech is set, for noise is none."""
+def test_a_mouth_that_does_not_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = lips_and_noise(tmp_path, monkeypatch, syllables(3, 20) * 0, syllables(3, 16_000))
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "mouth_still")
+    assert found.artifacts == ()
+
+
+def test_a_mouth_that_moves_with_the_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said to be in step, and that this speaks for nothing; the pictures show where they differ."""
+    found = lips_and_noise(tmp_path, monkeypatch, syllables(6, 20), syllables(6, 16_000))
+    values = cast("dict[str, float]", found.evidence.values)
+    assert (found.outcome, found.reason, found.p_fake) == (
+        Outcome.INCONCLUSIVE, "no_calibrated_score", None,
+    )  # fmt: skip
+    assert abs(values["offset_s"]) <= 0.12
+    assert values["correlation_in_sync"] > 0.4
+    assert values["p_in_step"] <= 0.01
+    assert found.evidence.values["relation"] == "in_step"
+    (flag,) = found.evidence.flags
+    assert flag.code == "lips_in_step"
+    assert "lip-sync fake" in (flag.caveat or "")
+    assert "somebody else's speech" in (flag.base_rate or "")
+    tree = cast("dict[str, Any]", found.evidence.details["tree"])
+    assert [track["children"][0]["type"] for track in tree["children"]] == ["face"]
+    assert [artifact.name for artifact in found.artifacts] == ["lips-timeline.png", "lips-frames.jpg"]
+    assert "no accusation" in found.artifacts[1].title
+    with Image.open(cast("str", found.artifacts[1].path)) as sheet:
+        assert sheet.width == 4 * 246 + 6
+    plain = lips_and_noise(
+        tmp_path, monkeypatch, syllables(6, 20), syllables(6, 16_000), Options(visualize=False)
+    )
+    assert (plain.artifacts, plain.evidence) == ((), found.evidence), "the same each time, pictures or not"
+
+
+def test_sound_that_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = lips_and_noise(tmp_path, monkeypatch, syllables(6, 20), syllables(6, 16_000, late_s=0.4))
+    assert (found.outcome, found.p_fake) == (Outcome.INCONCLUSIVE, None)
+    (flag,) = found.evidence.flags
+    assert flag.code == "sound_out_of_step"
+    assert flag.value == pytest.approx(0.4, abs=0.09)
+    assert "late" in flag.message
+    assert "muxing" in (flag.caveat or "")
+
+
+def lips_and_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: np.ndarray, loudness: np.ndarray,
+    options: Options | None = None, turned: bool = False,
+) -> Finding:  # fmt: skip
+    """The finding on a drawn mouth beside noise, which is taken for speech."""
     from bonafide_inference.detectors.lip_sync import detector
 
-    opening = syllables(3, 20)
     pictures = [face() for _ in opening]
-    for picture, wide in zip(pictures, opening * moving, strict=True):
+    for picture, wide in zip(pictures, opening, strict=True):
         half = int(12 * wide)
         if half:
             picture[162 - half : 162 + half, 142:178] = 25
-    silent = film(tmp_path / "a.mp4", pictures, fps=20)
-    carrier = np.random.default_rng(1).normal(0, 0.2, 48_000).astype(np.float32)
-    path = with_sound(tmp_path / "b.mp4", silent, carrier * syllables(3, 16_000).astype(np.float32))
+    silent = film(tmp_path / "a.mp4", map(np.rot90, pictures) if turned else pictures, fps=20)
+    carrier = np.random.default_rng(1).normal(0, 0.2, loudness.size).astype(np.float32)
+    path = with_sound(tmp_path / "b.mp4", silent, carrier * loudness.astype(np.float32))
+    if turned:
+        quarter_turn(path)
     monkeypatch.setattr(detector, "_speech_s", lambda *_: 3.0)
     media = inspect(str(path))
     assert isinstance(media, MediaFacts)
-    from tests.unit.inference.video.making import piece
-
     shipped = next(f for f in registry.discover() if f.manifest.name == "lip_sync")
     job = SimpleNamespace(
-        piece=piece(path), media=media, options=Options(), workdir=str(tmp_path), manifest=shipped.manifest
-    )
-    found = detector.LipSync().score(cast("registry.Job", job))
-    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, reason)
-    if moving:
-        assert abs(cast("float", found.evidence.values["offset_s"])) <= 0.12
-        assert cast("float", found.evidence.values["correlation_in_sync"]) > 0.4
-        tree = cast("dict[str, Any]", found.evidence.details["tree"])
-        assert [track["children"][0]["type"] for track in tree["children"]] == ["face"]
-        assert [artifact.name for artifact in found.artifacts] == ["lips-timeline.png"]
+        piece=piece(path), media=media, options=options or Options(), workdir=str(tmp_path),
+        manifest=shipped.manifest,
+    )  # fmt: skip
+    return detector.LipSync().score(cast("registry.Job", job))
 
 
 def test_media_without_pictures_or_too_small() -> None:

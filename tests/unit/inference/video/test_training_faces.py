@@ -18,6 +18,7 @@ from training.face_card import card, manifest
 from training.face_figures import Files, Found, Line, against, by_place, threshold
 from training.face_material import KEPT, Crops, face_crops
 from training.face_pairs import face_pairs
+from training.face_places import Places, places, pointing
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,7 @@ def test_a_card_says_when_the_score_is_not_believed() -> None:
     text = card(about, found, None, clear=True)
     assert "no calibrated score" in text
     assert "not measured yet" in text
+    assert "face: not measured." in text
     assert "clear rows only: 7 genuine faces" in text
 
 
@@ -251,3 +253,29 @@ def test_knowing_where_seams_usually_lie_is_no_merit() -> None:
     assert by_place(np.broadcast_to(usual, seams.shape), seams) == 0.5
     assert by_place(seams.astype(float), seams) == 1.0
     assert np.isnan(by_place(np.zeros((2, 1, 1)), np.ones((2, 1, 1), bool)))
+
+
+def test_a_map_that_always_shows_a_ring_gains_nothing() -> None:
+    """Its peak is on the seam as often as another face's; the map of the seam itself gains what there is."""
+    rng = np.random.default_rng(5)
+    seams = np.zeros((24, CELLS, CELLS), bool)
+    for one in seams:
+        top, left = rng.integers(1, CELLS - 6, 2)
+        one[top : top + 5, left : left + 2] = True
+    ring = np.broadcast_to(rng.random((CELLS, CELLS)), seams.shape)
+    blind, sharp = places(ring, seams), places(seams + 0.0, seams)
+    assert np.array_equal(blind.own, blind.other)
+    assert np.array_equal(blind.peak, blind.peak_other)
+    assert blind.share == pytest.approx(10 / CELLS**2)
+    assert (sharp.own.mean(), sharp.peak.mean()) == (1.0, 1.0)
+    assert sharp.other.mean() < 0.9
+    words, figures = pointing({"a": Places.joined([blind, blind]), "b": sharp})
+    assert "| a | 48 |" in words
+    assert figures["heat_peak"] == round((blind.peak.mean() + 1) / 2, 3)
+    assert figures["heat_peak_gain_low"] <= figures["heat_peak_gain"] <= figures["heat_peak_gain_high"]
+
+
+def test_pictures_without_a_seam_are_left_out() -> None:
+    maps, seams = np.random.default_rng(1).random((3, 4, 4)), np.zeros((3, 4, 4), bool)
+    seams[0, 1, 1], seams[2] = True, True
+    assert len(places(maps, seams).own) == 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from bonafide.model import Artifact
@@ -31,9 +32,7 @@ def pictures(job: Job, frames: Sequence[Frame], tracks: Sequence[Track]) -> tupl
     face = Image.fromarray(worst.crop).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     path = os.path.join(job.workdir, "face-heatmap.png")
     heat_overlay(face, 1 / (1 + np.exp(-worst.seams.astype(np.float64)))).save(path, "PNG", compress_level=1)
-    title = (
-        "Where the network suspects a seam in the face with the highest raw score (no proof, hardly a hint)"
-    )
+    title = _heat_title(job.manifest.figures)
     heat = Artifact(name="face-heatmap.png", media_type="image/png", title=title, path=path)
     if job.media.kind != "video":
         return (heat,)
@@ -51,4 +50,18 @@ def pictures(job: Job, frames: Sequence[Frame], tracks: Sequence[Track]) -> tupl
         heat,
         *timeline_artifact(job, "face-timeline.png", "Raw score of each face over time", rows, span),
         *sheet_artifact(job, "face-frames.jpg", "Frames with the highest raw scores", sheet),
+    )
+
+
+def _heat_title(figures: Mapping[str, Any]) -> str:
+    """What the map shows, and how often it was right where that was known (the card's second table)."""
+    title = "Where the network suspects a seam in the face with the highest raw score; no proof"
+    if "heat_peak" not in figures:
+        return title
+    own, other, chance = (
+        f"{100 * float(figures[name]):.0f} %" for name in ("heat_peak", "heat_peak_other", "heat_peak_random")
+    )
+    return (
+        f"{title} (of simulated faces its hottest spot lies on the seam in {own}, in {other} with the map of "
+        f"another face, and any spot in {chance})"
     )

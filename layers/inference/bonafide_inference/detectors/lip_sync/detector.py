@@ -1,7 +1,8 @@
 """The operation ``lip_sync``: does the mouth move with the sound, and if not, by how much is it off.
 
-A measurement without a calibrated score (card, decision 0067): the answer is ``inconclusive``, the offset and
-the correlation are its evidence. It is silent without a face, a visible moving mouth, or speech.
+A measurement without a calibrated score (card, decisions 0067, 0098): the answer is ``inconclusive``; offset,
+correlation and the chance of as high a one between strangers are its evidence, and a flag where the chance is
+small. It is silent without a face, a visible moving mouth, or speech.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bonafide.model import Artifact, Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide.model import Evidence, Finding, Flag, MediaFacts, Operation, Outcome
+from bonafide_inference.detectors.lip_sync.chance import ALPHA, Chance, chance, in_step
 from bonafide_inference.detectors.lip_sync.measure import (
     MAX_LAG_S,
     STEP_S,
     Lips,
     Sync,
-    correlogram,
+    curves,
     envelope,
+    lags_s,
+    paired,
     synchrony,
 )
+from bonafide_inference.detectors.lip_sync.pictures import Mouth, pictures
 from bonafide_inference.faces import FaceTrack, assess
 from bonafide_inference.frames import Burst
 from bonafide_inference.registry import Job
 from bonafide_inference.vad import FRAME, FRAME_S, Vad
-from bonafide_inference.video_report import cut_flags, node, timeline_artifact
+from bonafide_inference.video_report import cut_flags, node
 from numpy.typing import NDArray
 
-__all__ = ["WORDS", "LipSync", "lips_of"]
+__all__ = ["POWER", "WORDS", "LipSync", "lips_of", "relation"]
 
 RATE = 16_000
 LEAST_S = 1.5
@@ -36,6 +41,8 @@ LEAST_RATE = 12.0
 STILL = 0.01
 """Spread of the opening (eye distances) below which the mouth does not move: the mesh's own noise is 0.01."""
 MAX_SOUND_S = 960.0
+POWER = 0.8
+"""Below this power it says nothing that no relation was found."""
 WORDS = {
     "no_video": "There is no picture track.",
     "no_audio": "There is no sound in this stretch.",
@@ -44,9 +51,17 @@ WORDS = {
     "mouth_not_visible": "The mouth is too small, dark, blurred or turned away.",
     "no_speech": "There is not enough speech while the face is seen.",
     "mouth_still": "The mouth of the largest face does not move; somebody else may be speaking.",
-    "no_calibrated_score": "Offset and correlation were measured; what they say of manipulation is not known "
-    "well enough for a score.",
+    "no_calibrated_score": "Mouth and sound are related; what that says of manipulation is not known well "
+    "enough for a score (a lip-sync fake is in step with its sound, too).",
+    "no_relation_found": "Mouth and sound show no relation, where the usual one would have been seen; what "
+    "that says of manipulation is not known.",
+    "too_little_to_tell": "Mouth and sound show no relation, but so short a stretch would not show the usual "
+    "one either.",
 }
+REASONS = {
+    "in_step": "no_calibrated_score", "out_of_step": "no_calibrated_score", "none": "no_relation_found",
+    "unknown": "too_little_to_tell",
+}  # fmt: skip
 
 
 class LipSync:
@@ -69,16 +84,19 @@ class LipSync:
         ]  # fmt: skip
         if not pairs:
             return _silent(Outcome.NOT_APPLICABLE, "no_face", flags)
-        mouths = [lips for burst, track in pairs if (lips := lips_of(burst, track)) is not None]
+        mouths = [
+            Mouth(lips, burst, track)
+            for burst, track in pairs if (lips := lips_of(burst, track)) is not None
+        ]  # fmt: skip
         if not mouths:
             return _silent(Outcome.INCONCLUSIVE, "mouth_not_visible", flags)
         begun, sound = _sound(job)
         if not sound.size:
             return _silent(Outcome.NOT_APPLICABLE, "no_audio", flags)
-        talking = [lips for lips in mouths if _speech_s(sound, begun, lips) >= LEAST_S]
+        talking = [mouth for mouth in mouths if _speech_s(sound, begun, mouth.lips) >= LEAST_S]
         if not talking:
             return _silent(Outcome.NOT_APPLICABLE, "no_speech", flags)
-        moving = [lips for lips in talking if lips.opening.std() >= STILL]
+        moving = [mouth for mouth in talking if mouth.lips.opening.std() >= STILL]
         if not moving:
             return _silent(Outcome.INCONCLUSIVE, "mouth_still", flags)
         return _measured(job, moving, begun, sound, flags)
@@ -129,25 +147,62 @@ def _speech_s(sound: NDArray[np.float32], begun: float, lips: Lips) -> float:
 
 
 def _measured(
-    job: Job, mouths: list[Lips], begun: float, sound: NDArray[np.float32], flags: tuple[Flag, ...]
+    job: Job, mouths: list[Mouth], begun: float, sound: NDArray[np.float32], flags: tuple[Flag, ...]
 ) -> Finding:
-    grids = [np.arange(lips.times[0] - MAX_LAG_S, lips.times[-1] + MAX_LAG_S, STEP_S) for lips in mouths]
+    every = [mouth.lips for mouth in mouths]
+    grids = [np.arange(lips.times[0] - MAX_LAG_S, lips.times[-1] + MAX_LAG_S, STEP_S) for lips in every]
     energies = [envelope(sound, RATE, begun, grid) for grid in grids]
-    curves = [correlogram(*three) for three in zip(mouths, energies, grids, strict=True)]
-    sync = synchrony(curves, [float(lips.times[-1] - lips.times[0]) for lips in mouths])
-    lags = [round((n - len(sync.curve) // 2) * STEP_S, 2) for n in range(len(sync.curve))]
-    curve: Any = [[lag, round(x, 3)] for lag, x in zip(lags, sync.curve.tolist(), strict=True)]
+    pairs = [paired(*three) for three in zip(every, energies, grids, strict=True)]
+    weights = [float(lips.times[-1] - lips.times[0]) for lips in every]
+    sync = synchrony([curves(pair.mouth[None], pair.loud[None])[0] for pair in pairs], weights)
+    odds = chance(pairs, weights)
+    found = relation(sync, odds)
+    curve: Any = [
+        [round(lag, 2), round(x, 3)] for lag, x in zip(lags_s().tolist(), sync.curve.tolist(), strict=True)
+    ]
     evidence = Evidence(
-        flags=flags,
-        values=_values(sync, mouths),
-        details={
-            "correlation_by_lag": curve,
-            "tree": _tree(mouths),
-        },
-    )  # fmt: skip
-    return _silent(Outcome.INCONCLUSIVE, "no_calibrated_score", ()).model_copy(
-        update={"evidence": evidence, "artifacts": _picture(job, mouths, grids, energies)}
+        flags=(*flags, *_flags(job, found, sync, odds)),
+        values=_values(sync, odds, found, weights),
+        details={"correlation_by_lag": curve, "tree": _tree(every)},
     )
+    return _silent(Outcome.INCONCLUSIVE, REASONS[found], ()).model_copy(
+        update={"evidence": evidence, "artifacts": pictures(job, mouths, grids, energies, pairs)}
+    )
+
+
+def relation(sync: Sync, odds: Chance) -> str:
+    """``in_step`` and ``out_of_step`` where chance hardly explains the peak; else ``none`` or ``unknown``.
+
+    ``unknown``: a mouth that belongs to the sound would often have been missed, too.
+    """
+    if odds.in_step <= ALPHA:
+        return "in_step"
+    if odds.any_lag <= ALPHA and not in_step()[int(sync.curve.argmax())]:
+        return "out_of_step"
+    return "none" if odds.power >= POWER else "unknown"
+
+
+def _flags(job: Job, found: str, sync: Sync, odds: Chance) -> tuple[Flag, ...]:
+    """What is more than chance, and what it does not prove."""
+    rate = job.manifest.figures.get(f"unrelated_{found}")
+    often = None if rate is None else f"{100 * float(rate):.1f} % of mouths beside somebody else's speech"
+    if found == "in_step":
+        best = int(np.where(in_step(), sync.curve, -1.0).argmax())
+        lag = round(float(lags_s()[best]), 2)
+        words = f"The mouth moves with the sound (r = {sync.curve[best]:.2f}, p = {odds.in_step:.3f})."
+        caveat = "A lip-sync fake is made from its sound and is in step, too: the video need not be genuine."
+        return (Flag(code="lips_in_step", message=words, value=lag, where="seconds",
+                     base_rate=often, caveat=caveat),)  # fmt: skip
+    if found == "out_of_step":
+        late = "late" if sync.offset_s > 0 else "early"
+        words = (
+            f"The sound fits the mouth best {abs(sync.offset_s):.2f} s {late}, which viewers notice "
+            f"(r = {sync.peak:.2f}, p = {odds.any_lag:.3f})."
+        )
+        caveat = "Careless muxing, streaming and dubbing move sound; no face or voice need have been made."
+        return (Flag(code="sound_out_of_step", message=words, value=sync.offset_s, where="seconds",
+                     base_rate=often, caveat=caveat),)  # fmt: skip
+    return ()
 
 
 def _tree(mouths: list[Lips]) -> dict[str, Any]:
@@ -160,29 +215,11 @@ def _tree(mouths: list[Lips]) -> dict[str, Any]:
     return node("video", tracks[0]["timestamp"], None, tracks)
 
 
-def _values(sync: Sync, mouths: list[Lips]) -> dict[str, float | int]:
+def _values(sync: Sync, odds: Chance, found: str, weights: list[float]) -> dict[str, float | int | str]:
     return {
         "offset_s": sync.offset_s, "correlation": round(sync.peak, 4),
         "correlation_in_sync": round(sync.near, 4), "margin": round(sync.margin, 4),
-        "raw_score": round(-sync.margin, 4), "bursts": len(mouths),
-        "seconds": round(sum(float(lips.times[-1] - lips.times[0]) for lips in mouths), 2),
+        "raw_score": round(-sync.margin, 4), "relation": found, "p_any_lag": odds.any_lag,
+        "p_in_step": odds.in_step, "power": odds.power, "bursts": len(weights),
+        "seconds": round(sum(weights), 2),
     }  # fmt: skip
-
-
-def _picture(
-    job: Job, mouths: list[Lips], grids: list[NDArray[np.float64]], energies: list[NDArray[np.float64]]
-) -> tuple[Artifact, ...]:
-    def unit(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((x - x.min()) / max(float(np.ptp(x)), 1e-6))
-
-    mouth = [
-        (float(t), float(v)) for lips in mouths
-        for t, v in zip(lips.times, unit(lips.opening), strict=True)
-    ]  # fmt: skip
-    sound = [
-        (float(t), float(v)) for grid, energy in zip(grids, energies, strict=True)
-        for t, v in zip(grid, unit(energy), strict=True)
-    ]  # fmt: skip
-    span = (float(grids[0][0]), float(grids[-1][-1]))
-    title = "Opening of the mouth, and loudness, over time"
-    return timeline_artifact(job, "lips-timeline.png", title, [("mouth", mouth), ("sound", sound)], span)

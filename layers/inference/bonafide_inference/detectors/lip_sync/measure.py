@@ -18,9 +18,13 @@ __all__ = [
     "NEAR_S",
     "STEP_S",
     "Lips",
+    "Pair",
     "Sync",
     "correlogram",
+    "curves",
     "envelope",
+    "lags_s",
+    "paired",
     "synchrony",
 ]
 
@@ -28,7 +32,7 @@ Array = NDArray[np.float64]
 STEP_S = 0.04
 MAX_LAG_S = 0.6
 NEAR_S = 0.12
-"""Lags within this are in sync: broadcasting allows -0.125 to +0.045 s (ITU-R BT.1359)."""
+"""Lags within this are near zero."""
 SLOW_S = 1.0
 BAND_HZ = (300.0, 3500.0)
 """Where vowels are: an open mouth raises this band, not the pitch below it, nor hiss above it."""
@@ -41,6 +45,14 @@ class Lips:
 
     times: Array
     opening: Array
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Opening of a mouth (n,) and loudness (n + 2 x `MAX_LAG_S`), each without what changes slowly."""
+
+    mouth: Array
+    loud: Array
 
 
 @dataclass(frozen=True)
@@ -85,19 +97,39 @@ def _speech_band(sound: Array, rate_hz: int) -> Array:
     return np.asarray(np.fft.irfft(spectrum, sound.size))
 
 
+def paired(lips: Lips, energy: Array, grid: Array) -> Pair:
+    """The opening, and ``energy`` of ``grid``, which reaches further by `MAX_LAG_S` either way."""
+    steps = round(MAX_LAG_S / STEP_S)
+    mouth = np.interp(grid[steps : len(grid) - steps], lips.times, lips.opening)
+    return Pair(_quick(mouth), _quick(energy))
+
+
+def curves(mouths: Array, louds: Array) -> Array:
+    """Correlation by lag of mouths (a, n) and loudness (b, n + 2 x reach): (a or b, 2 x reach + 1).
+
+    One of a and b is 1. What does not move correlates with nothing.
+    """
+    length = mouths.shape[1]
+    mouths = mouths - mouths.mean(1, keepdims=True)
+    found = []
+    for lag in range(louds.shape[1] - length + 1):
+        part = louds[:, lag : lag + length]
+        spread = mouths.std(1) * part.std(1)
+        product = (mouths @ part.T).ravel() / length
+        found.append(np.where(spread > 1e-9, product / np.maximum(spread, 1e-9), 0.0))
+    return np.stack(found, axis=1)
+
+
+def lags_s() -> Array:
+    """The lags of a correlogram in seconds, positive when the sound is late."""
+    steps = round(MAX_LAG_S / STEP_S)
+    return np.asarray(np.arange(-steps, steps + 1) * STEP_S, np.float64)
+
+
 def correlogram(lips: Lips, energy: Array, grid: Array) -> Array:
     """Correlation of the opening with ``energy`` (of ``grid``, which reaches further) by lag."""
-    steps = round(MAX_LAG_S / STEP_S)
-    mouth = _quick(np.interp(grid[steps : len(grid) - steps], lips.times, lips.opening))
-    loud = _quick(energy)
-    found = []
-    for lag in range(2 * steps + 1):
-        part = loud[lag : lag + len(mouth)]
-        spread = float(mouth.std() * part.std())
-        found.append(
-            float(((mouth - mouth.mean()) * (part - part.mean())).mean()) / spread if spread > 1e-9 else 0.0
-        )
-    return np.array(found)
+    pair = paired(lips, energy, grid)
+    return np.asarray(curves(pair.mouth[None], pair.loud[None])[0])
 
 
 def _quick(series: Array) -> Array:
@@ -110,7 +142,7 @@ def _quick(series: Array) -> Array:
 def synchrony(curves: Sequence[Array], weights: Sequence[float]) -> Sync:
     """Join the correlograms of the bursts, each by its length."""
     curve = np.average(np.stack(curves), axis=0, weights=np.array(weights))
-    lags = (np.arange(len(curve)) - len(curve) // 2) * STEP_S
+    lags = lags_s()
     near = np.abs(lags) <= NEAR_S + 1e-9
     best = int(curve.argmax())
     return Sync(
