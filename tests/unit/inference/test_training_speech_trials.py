@@ -54,8 +54,9 @@ def test_every_trial_judges_every_clip_and_the_table_has_its_rows(material: spee
 
 def test_a_difference_is_of_the_same_sources(material: speech_trials.Material) -> None:
     good, none = material.labels.astype(float), np.zeros(72)
-    assert "| 1.000 | 1.000 | +0.500 (+0.500 to +0.500) | +0.500 (+0.500 to +0.500) |" in speech_trials._line(
-        material, "x", [good], [none]
+    assert (
+        "| 1.000 | 1.000 | 1.000 | +0.500 (+0.500 to +0.500) | +0.500 (+0.500 to +0.500) |"
+        in speech_trials._line(material, "x", [good], [none])
     )
 
 
