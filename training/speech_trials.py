@@ -38,7 +38,7 @@ MOST = 25
 CONTINUED = Recipe(steps=200, pairs=8, rate=1e-3, average=0.98)
 """From the shipped networks, norms frozen."""
 SCRATCH = Recipe(steps=500, samples=16000)
-SEEDS = {"continued": 2, "bands": 2, "distilled": 2, "evenly": 1, "scratch": 1, "masked": 1}
+SEEDS = {"continued": 2, "bands": 2, "distilled": 2, "evenly": 1, "scratch": 2, "masked": 1}
 """Trial to number of seeds."""
 CONTROLS = {"masked": "scratch", "scratch": "scratch"}
 """What a trial is compared with, where it is not ``continued``."""
