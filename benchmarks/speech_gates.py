@@ -237,8 +237,8 @@ INTRODUCTION = """# What the quality gates of sound refuse
 
 Written by `python -m benchmarks.speech_gates --write`, with `synthetic_speech` {version} ({sha}). The gates
 are `bonafide_inference.speech.Limits`. Clips of both classes are spoilt alike and scored, with the gates off
-and without the stability probe, by the network that has not heard their source: what a limit keeps out
-should be worse than what it lets through. An AUC's interval is of 95 %, drawing sources.
+and without the stability probe, by that one of the three judges which has not heard their source: what a
+limit keeps out should be worse than what it lets through. An AUC's interval is of 95 %, drawing sources.
 """
 
 

@@ -30,7 +30,14 @@ class Waves:
     lengths: NDArray[np.int64]
 
     @classmethod
-    def of(cls, clips: Sequence[Clip], folder: Path, versions: int = 5, seed: int = 5) -> Waves:
+    def of(
+        cls,
+        clips: Sequence[Clip],
+        folder: Path,
+        versions: int = 5,
+        seed: int = 5,
+        rows: NDArray[np.int64] | None = None,
+    ) -> Waves:
         """Open the cache, making what is missing of it; an interrupted making goes on where it stopped.
 
         Parameters
@@ -39,6 +46,8 @@ class Waves:
             Where it lies; its name holds a hash of the clips, the number of versions and the seed.
         versions
             Random versions of each clip.
+        rows
+            The clips that are needed; all by default.
         """
         key = "\n".join(clip.name for clip in clips) + f"{versions}/{seed}"
         place = folder / f"waves-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
@@ -50,6 +59,7 @@ class Waves:
             np.save(place / "lengths.npy", np.zeros(len(clips), np.int64))
         lengths = np.load(place / "lengths.npy")
         missing = np.flatnonzero(lengths == 0)
+        missing = missing if rows is None else np.intersect1d(missing, rows)
         samples = np.lib.format.open_memmap(file, "r+")
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             tasks = [(clips[int(row)].path, int(row), versions, seed) for row in missing]

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.speech_cache import CLEAN, DISTURBED, Waves
 from training.speech_net import VoiceNet, spectrogram
 
-__all__ = ["Recipe", "Sampler", "fit", "scores"]
+__all__ = ["Recipe", "Sampler", "batch", "descend", "fit", "scores"]
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,22 @@ def fit(
         net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
         net.load_state_dict(torch.load(keep, weights_only=True))
         return net.eval()
-    ready = _train(waves, labels, Sampler(labels, groups, rows, recipe), recipe)
+    ready = descend(waves, labels, Sampler(labels, groups, rows, recipe), recipe)
     if keep is not None:
         keep.parent.mkdir(parents=True, exist_ok=True)
         torch.save(ready.state_dict(), keep)
     return ready
 
 
-def _train(waves: Waves, labels: NDArray[Any], sampler: Sampler, recipe: Recipe) -> VoiceNet:
-    """The moving average of the weights after all steps."""
+def descend(
+    waves: Waves, wanted: NDArray[Any], sampler: Sampler, recipe: Recipe, start: VoiceNet | None = None
+) -> VoiceNet:
+    """The moving average of the weights after all steps, from ``start`` or a new network.
+
+    ``wanted``: what each clip's probability is to come to, (clips,), 0 to 1.
+    """
     torch.manual_seed(recipe.seed)
-    net = VoiceNet(recipe.widths).to(memory_format=torch.channels_last)
+    net = (start or VoiceNet(recipe.widths)).to(memory_format=torch.channels_last)
     rng = np.random.default_rng(recipe.seed)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -107,11 +112,11 @@ def _train(waves: Waves, labels: NDArray[Any], sampler: Sampler, recipe: Recipe)
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
     began, running = time.monotonic(), 0.0
     for step in range(1, recipe.steps + 1):
-        given, wanted = _batch(waves, labels, sampler, recipe, rng)
+        given, target = batch(waves, wanted, sampler, recipe, rng)
         net.train()
         with torch.autocast("cpu", torch.bfloat16):
             logits, _ = net(given.contiguous(memory_format=torch.channels_last))
-        loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted)
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), target)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
@@ -125,7 +130,7 @@ def _train(waves: Waves, labels: NDArray[Any], sampler: Sampler, recipe: Recipe)
     return average.module.eval()
 
 
-def _batch(
+def batch(
     waves: Waves, labels: NDArray[Any], sampler: Sampler, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Spectrograms and smoothed labels of one batch, masked and mixed."""

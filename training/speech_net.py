@@ -76,8 +76,11 @@ class VoiceNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        y = self.body(self.stem(x))
-        weight = torch.softmax(self.bands(y).flatten(2), dim=2)
+        return self.pooled(self.body(self.stem(x)))
+
+    def pooled(self, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What follows the last map; its places are weighed by ``weight`` (logits) or as learnt."""
+        weight = torch.softmax((self.bands(y) if weight is None else weight).flatten(2), dim=2)
         flat = y.flatten(2)
         mean = (flat * weight).sum(dim=2)
         spread = ((flat.square() * weight).sum(dim=2) - mean.square()).clamp_min(1e-5).sqrt()

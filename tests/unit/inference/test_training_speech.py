@@ -19,7 +19,7 @@ from benchmarks import speech_voices as bench
 from benchmarks.report import Asked
 from tests.unit.inference import makers
 from tests.unit.inference.makers import voice
-from training import calibrate, channels, speech_figures, train
+from training import calibrate, channels, speech_card, speech_figures, train
 from training.speech_cache import CLEAN, DISTURBED, Waves
 from training.speech_material import RATE_HZ, Clip, folds, read_sound, speech
 
@@ -184,6 +184,15 @@ class TestFigures:
         p = np.array([0.95, 0.9, 0.55, 0.45, 0.05])
         curve = speech_figures.risk_coverage(p, np.array([1, 1, 0, 1, 0]), (0.6, 1.0))
         assert curve == [(0.6, 0.0), (1.0, 0.4)]
+
+
+def test_the_shipped_card_has_the_words_of_its_code() -> None:
+    folder = Path(bonafide_inference.__file__).parent / "detectors" / "synthetic_speech"
+    text = (folder / "card.md").read_text(encoding="utf-8")
+    assert text.startswith(speech_card.INTRODUCTION.format(version=speech_card.VERSION))
+    assert (speech_card.OLDER.format(version="1.0.0") in text) == ("`clear`, version 1.0.0" in text)
+    assert text.endswith(speech_card.LIMITS)
+    assert load(str(folder)).manifest.version == speech_card.VERSION
 
 
 class TestBenchmark:
