@@ -175,7 +175,7 @@ file's own, and the turn of the mains hum's phase where there is hum. A perceptr
 units judges them. Values `worst_*` are those of the strongest segment.
 
 Trained on recordings made by code (`training/recordings.py`, seed 11) of genuine clips of release
-{rows} that the detector would judge: both classes with the same rooms, noises, hum, bands and coders, the
+{rows} that pass its gates: both classes with the same rooms, noises, hum, bands and coders, the
 genuine ones with moved faders, gated pauses and two speakers. Each source was judged by a model without
 it. Made again by `make train MODEL=audio_splice` (`ARGS=--clear`: rows with a stated licence alone), measured
 by `make bench-speech`.
@@ -185,5 +185,6 @@ LIMITS = """**Limits.** A cut in a pause of the same recording with a fade, and 
 same room, leave little: see the rows above; there the score stays near 0, and a low score does not mean
 that nothing was cut. A long recording has more places where chance looks like a cut; the channel's
 score takes that off, and so a single weak cut in twenty minutes moves a segment and not the channel.
-All cuts are made by code.
+All cuts are made by code, in recordings of 4.5 s at most that hold a second of speech or more; less than three
+seconds get no score (`too_little_speech`).
 """

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 __all__ = ["LIMITS", "AudioSplice", "either", "file_score", "joined", "segment_llrs"]
 
-LIMITS = Limits(speech_s=1.0, snr_db=float("-inf"))
-"""A cut is heard in the background as well: loud noise and little speech are no reason to decline."""
+LIMITS = Limits(snr_db=float("-inf"))
+"""A cut is heard in the background as well: loud noise is no reason to decline."""
 
 
 SPARE_S = 0.05
