@@ -34,7 +34,7 @@ def run_item_task(args: dict[str, Any]) -> list[dict[str, Any]]:
         job = Job(
             path=args["path"], media=media, options=options, window=item.window, channel=item.channel,
             workdir=args["workdir"], manifest=folder.manifest, folder=folder.path, piece=piece,
-            cameras=args["cameras"], findings=heeded,
+            cameras=args.get("cameras"), findings=heeded,
         )  # fmt: skip
         said[place] = _guarded(folder, job)
     findings = with_heatmap(folders, [said[place] for place in sorted(said)], piece, args["workdir"])

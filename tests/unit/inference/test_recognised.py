@@ -261,7 +261,7 @@ def test_raw_samples_are_no_container(tmp_path: Path) -> None:
         (samples * 100 + 128).astype(np.uint8),
     ):
         refused(tmp_path / "x.raw", coded.tobytes())
-    for codec, muxer in (("pcm_alaw", "alaw"), ("g722", "g722"), ("sbc", "sbc")):
+    for codec, muxer in (("pcm_alaw", "alaw"), ("g722", "g722")):  # sbc's encoder leaves foreign memory in it
         refused(tmp_path / "x", makers.sound(tmp_path / "y", codec, samples, 16_000, muxer).read_bytes())
 
 
