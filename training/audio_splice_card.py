@@ -185,6 +185,6 @@ LIMITS = """**Limits.** A cut in a pause of the same recording with a fade, and 
 same room, leave little: see the rows above; there the score stays near 0, and a low score does not mean
 that nothing was cut. A long recording has more places where chance looks like a cut; the channel's
 score takes that off, and so a single weak cut in twenty minutes moves a segment and not the channel.
-All cuts are made by code, in recordings of 4.5 s at most that hold a second of speech or more; less than three
-seconds get no score (`too_little_speech`).
+All cuts are made by code, in recordings of 4.5 s at most that hold a second of speech or more; less than
+three seconds get no score (`too_little_speech`).
 """
